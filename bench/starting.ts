@@ -1,0 +1,67 @@
+/** From the command to an answering mount, with the catalogue of 100,000 datasets already made; and the daemon's memory. */
+
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeLargeRegistry } from '../scripts/repository/repository.js';
+import { mountRepository, temporaryHome } from '../test/support/mounted.js';
+import { runSuccessfully } from '../test/support/run.js';
+import { removeDirectory } from '../test/support/temporary.js';
+import { commandSeconds, diskDirectory, peakMemory, report, seconds, sideBySide } from './harness.js';
+import type { Row } from './harness.js';
+
+const DATASETS = 100_000;
+const RUNS = 5;
+
+const place = diskDirectory();
+const home = temporaryHome();
+try {
+  const repository = join(place, 'repository');
+  writeLargeRegistry(repository, DATASETS);
+  const rows: Row[] = [];
+  const bareNode = async (): Promise<number> => commandSeconds(`"${process.execPath}" -e 0`);
+  const index = await seconds(async () => (await mountRepository(repository, { home, keepHome: true })).dispose());
+  rows.push({
+    what: `first mount: catalogue of ${DATASETS} datasets made`,
+    measured: index,
+    reference: await bareNode(),
+    unit: 's',
+    against: 'bare node',
+  });
+  const memory: number[] = [];
+  const start = await sideBySide(
+    RUNS,
+    async () => {
+      const mountPoint = join(place, 'mnt');
+      await runSuccessfully('mkdir', ['-p', mountPoint]);
+      const taken = await seconds(async () => {
+        const result = await home.cli(['mount', repository, mountPoint]);
+        if (result.status !== 0) throw new Error(result.stderr);
+        await readdir(mountPoint);
+      });
+      try {
+        const { stdout } = await home.cli(['status', mountPoint, '--json']);
+        await commandSeconds('ls -l --color=never "$1"', join(mountPoint, 'visitSummary'));
+        memory.push(peakMemory((JSON.parse(stdout) as { pid: number }).pid));
+      } finally {
+        await home.cli(['umount', mountPoint]);
+      }
+      return taken;
+    },
+    bareNode,
+  );
+  rows.push({ what: 'mount with the catalogue made, to the first answer', ...start, unit: 's', against: 'bare node' });
+  const bareMemory = Number(
+    await runSuccessfully(process.execPath, ['-e', 'process.stdout.write(String(process.resourceUsage().maxRSS / 1024))']),
+  );
+  rows.push({
+    what: `peak memory of the daemon, after ls -l of ${DATASETS} entries`,
+    measured: Math.max(...memory),
+    reference: bareMemory,
+    unit: 'MiB',
+    against: 'bare node',
+  });
+  report(rows);
+} finally {
+  home.remove();
+  removeDirectory(place);
+}

@@ -1,0 +1,96 @@
+/**
+ * The cache: verified objects on local disk.
+ *
+ * Invariants, which hold at every instant and across kill -9 and power loss:
+ * 1. A file below `objects/` holds bytes that passed their check before it got that name, whole and synced. It never changes afterwards.
+ * 2. An object's name is its digest; the same content is stored once whoever asks for it.
+ * 3. An object that any process has open through this contract is not evicted.
+ * 4. One fetch runs for all who wait for the same content in a process; a waiter that gives up does not stop the others.
+ */
+
+export const DIGEST_ALGORITHMS = ['blake2b512', 'sha256', 'sha1', 'md5', 'xxh64'] as const;
+export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
+
+export interface Digest {
+  readonly algorithm: DigestAlgorithm;
+  /** Lower-case hexadecimal, full length of the algorithm. */
+  readonly hex: string;
+}
+
+/** What is wanted, and what it must turn out to be. Plain data: it travels between threads. */
+export interface ObjectRequest {
+  /** The URL of the object without credentials; of the containing file where `member` is given. */
+  readonly origin: string;
+  /** Published digest of the content (of the member where `member` is given), where one is. Checked before a byte is served. */
+  readonly digest?: Digest | undefined;
+  /** Published size in bytes (of the member where `member` is given). A different size is `wrong-size`. */
+  readonly size?: number | undefined;
+  /** The name of a member of a zip archive at `origin`. */
+  readonly member?: string | undefined;
+  /**
+   * Names the version where no digest is published: content is pinned to its first fetch under (origin, member, identity), and later
+   * fetches must bring the same bytes. Datasets give their UUID, files outside the catalogue their validator.
+   */
+  readonly identity: string;
+}
+
+/** An open, verified object. The caller owns `fd` and must give it to {@link ObjectReader.close} exactly once. */
+export interface OpenObject {
+  /** Read-only file descriptor; holds a shared flock(2) that keeps the object from eviction in every process. */
+  readonly fd: number;
+  readonly size: number;
+  readonly digest: Digest;
+}
+
+/** The part of the cache that never waits: usable from any thread, synchronous, no network. */
+export interface ObjectReader {
+  /** The object if it is here, touched for the eviction order; otherwise undefined. Never throws for a damaged cache: that is a miss. */
+  openIfPresent(request: ObjectRequest): OpenObject | undefined;
+  /** Whether the object is here, without touching it. */
+  isPresent(request: ObjectRequest): boolean;
+  /** The size that a first fetch pinned, for content whose published size is unknown. */
+  pinnedSize(request: ObjectRequest): number | undefined;
+  close(object: Pick<OpenObject, 'fd'>): void;
+}
+
+/** Counters since the cache was opened, and what is on disk. Sizes in bytes. */
+export interface CacheStatistics {
+  readonly directory: string;
+  readonly objects: number;
+  readonly bytes: number;
+  readonly limit: number;
+  readonly fetches: number;
+  readonly fetchedBytes: number;
+  readonly hits: number;
+  readonly evictions: number;
+  /** Content that failed its check, since the cache was opened. */
+  readonly wrongDigest: number;
+  readonly wrongSize: number;
+  readonly failures: number;
+  /** Fetches under way. */
+  readonly inFlight: number;
+}
+
+export interface ObjectCache extends ObjectReader {
+  /**
+   * Brings the object here if it is not, checks it and publishes it. Resolves when {@link ObjectReader.openIfPresent} will find it.
+   * Rejects with `wrong-digest`, `wrong-size`, `remote-*`, `cache-full`, `cache-failed`, or `interrupted` when `signal` aborts (only this
+   * waiter; the fetch ends when its last waiter has left).
+   */
+  ensure(request: ObjectRequest, options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
+  statistics(): CacheStatistics;
+  /** Evicts least recently used objects until `bytes` is within the limit; returns how many went. */
+  evict(limit?: number): Promise<number>;
+  /** Stops fetches and closes. Idempotent. */
+  close(): Promise<void>;
+  close(object: Pick<OpenObject, 'fd'>): void;
+}
+
+/** Where the cache gets the bytes of an origin; assembled in mounts/ from proxy/ remotes. */
+export type OriginOpener = (origin: string) => OriginObject;
+
+/** One object at its origin, bound to the remote that has it. Throws ButlerfsError where the origin may not be read (`remote-forbidden`). */
+export interface OriginObject {
+  stat(options?: { readonly signal?: AbortSignal | undefined }): Promise<import('../proxy/contract.js').ObjectStat>;
+  open(options?: import('../proxy/contract.js').ReadOptions): Promise<import('../proxy/contract.js').RemoteBody>;
+}

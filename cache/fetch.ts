@@ -1,0 +1,176 @@
+/** One fetch: bytes from a source, checked against what was published or pinned, published under their digest. */
+
+import { ButlerfsError, type ErrorCode } from '../common/errors.js';
+import { throwIfAborted } from '../common/deadline.js';
+import { discard } from '../proxy/body.js';
+import { RETRYABLE_CODES } from '../proxy/contract.js';
+import type { Digest, ObjectRequest } from './contract.js';
+import { createHasher, formatDigest, sameDigest } from './digest.js';
+import { diskError } from './errors.js';
+import { pinName, type Layout, type Pin } from './layout.js';
+import { createPin, readPin } from './pins.js';
+import { TemporaryFile } from './temporary.js';
+
+/** Content without a published digest is stored under this one. */
+const UNPUBLISHED_ALGORITHM = 'sha256';
+/** A transfer that broke off and could not be continued begins again this often. */
+const RESTARTS = 2;
+
+/** Where the bytes come from. */
+export interface Source {
+  /** For messages: a URL, or a member of one. */
+  readonly name: string;
+  /** `fresh`: past whatever gave wrong bytes the first time. */
+  open(fresh: boolean, signal: AbortSignal): Promise<SourceBody>;
+}
+
+export interface SourceBody {
+  /** Bytes promised, or null where the source does not say. */
+  readonly size: number | null;
+  readonly validator: string | null;
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+/** What a fetch tells the cache. */
+export interface FetchObserver {
+  began(): void;
+  received(bytes: number): void;
+  wrong(error: ButlerfsError): void;
+  published(path: string, size: number): void;
+  /** The disk is full: evicts to make room, where it can, for this many bytes. */
+  makeRoom(bytes: number): Promise<void>;
+}
+
+/**
+ * Brings the content of `request` into the cache. Wrong or changed content is fetched once more, afresh; a full disk is tried again after an eviction.
+ * `fresh`: begin afresh.
+ */
+export async function fetchObject(
+  layout: Layout,
+  request: ObjectRequest,
+  source: Source,
+  observer: FetchObserver,
+  signal: AbortSignal,
+  fresh = false,
+): Promise<void> {
+  const cured = { fresh, room: false, restarts: RESTARTS };
+  for (;;) {
+    const attempt = new Attempt(layout, request, source, observer, signal);
+    try {
+      await attempt.run(cured.fresh);
+      return;
+    } catch (error) {
+      const failure = diskError(error, `storing ${source.name}`, layout.directory, request.size);
+      if (signal.aborted) throw failure;
+      if (isWrong(failure.code)) {
+        observer.wrong(failure);
+        if (cured.fresh) throw failure;
+        cured.fresh = true;
+      } else if (failure.code === 'cache-full') {
+        if (cured.room) throw failure;
+        cured.room = true;
+        await observer.makeRoom(request.size ?? 2 * attempt.received);
+      } else if (attempt.received === 0 || cured.restarts-- === 0 || !isTransient(failure.code)) throw failure;
+    }
+  }
+}
+
+function isWrong(code: ErrorCode): boolean {
+  return code === 'wrong-digest' || code === 'wrong-size' || code === 'remote-changed';
+}
+
+function isTransient(code: ErrorCode): boolean {
+  return (RETRYABLE_CODES as readonly ErrorCode[]).includes(code);
+}
+
+class Attempt {
+  readonly #layout: Layout;
+  readonly #request: ObjectRequest;
+  readonly #source: Source;
+  readonly #observer: FetchObserver;
+  readonly #signal: AbortSignal;
+  received = 0;
+
+  constructor(layout: Layout, request: ObjectRequest, source: Source, observer: FetchObserver, signal: AbortSignal) {
+    this.#layout = layout;
+    this.#request = request;
+    this.#source = source;
+    this.#observer = observer;
+    this.#signal = signal;
+  }
+
+  async run(fresh: boolean): Promise<void> {
+    throwIfAborted(this.#signal, `fetching ${this.#source.name}`);
+    const pin = this.#request.digest === undefined ? await readPin(this.#layout, this.#request) : undefined;
+    this.#observer.began();
+    const body = await this.#source.open(fresh, this.#signal);
+    const file = await this.#createFile(body);
+    try {
+      const digest = await this.#receive(body, file, this.#request.digest?.algorithm ?? pin?.digest.algorithm ?? UNPUBLISHED_ALGORITHM);
+      this.#check(digest, file.size, pin);
+      const size = file.size;
+      if (await file.publish(digest)) this.#observer.published(this.#layout.object(digest), size);
+      if (this.#request.digest !== undefined || pin !== undefined) return;
+      this.#check(digest, size, await createPin(this.#layout, this.#request, { validator: body.validator, size, digest }));
+    } catch (error) {
+      await file.discard();
+      throw error;
+    }
+  }
+
+  async #createFile(body: SourceBody): Promise<TemporaryFile> {
+    try {
+      this.#checkSize(body.size, false);
+      return await TemporaryFile.create(this.#layout);
+    } catch (error) {
+      await discard(body.bytes);
+      throw error;
+    }
+  }
+
+  async #receive({ bytes }: SourceBody, file: TemporaryFile, algorithm: Digest['algorithm']): Promise<Digest> {
+    const hasher = createHasher(algorithm);
+    for await (const chunk of bytes) {
+      throwIfAborted(this.#signal, `fetching ${this.#source.name}`);
+      this.received += chunk.length;
+      this.#observer.received(chunk.length);
+      if (this.received > (this.#request.size ?? Infinity)) this.#checkSize(this.received, true);
+      const written = file.write(chunk);
+      try {
+        hasher.update(chunk);
+      } finally {
+        await written;
+      }
+    }
+    return hasher.digest();
+  }
+
+  #checkSize(size: number | null, isMore: boolean): void {
+    const published = this.#request.size;
+    if (published === undefined || size === null || size === published) return;
+    throw new ButlerfsError('wrong-size', {
+      what: this.#source.name,
+      why: `the registry publishes ${published} bytes, the origin sends ${isMore ? 'at least ' : ''}${size}`,
+      advice: 'tell whoever keeps the repository: the file is not the one that was registered',
+    });
+  }
+
+  #check(digest: Digest, size: number, pin: Pin | undefined): void {
+    this.#checkSize(size, false);
+    const published = this.#request.digest;
+    if (published !== undefined && !sameDigest(digest, published)) {
+      throw new ButlerfsError('wrong-digest', {
+        what: this.#source.name,
+        why: `the registry publishes ${formatDigest(published)}, the origin sends ${formatDigest(digest)}`,
+        advice: 'tell whoever keeps the repository: the file is damaged, or not the one that was registered',
+      });
+    }
+    if (pin !== undefined && !sameDigest(digest, pin.digest)) {
+      throw new ButlerfsError('remote-changed', {
+        what: this.#source.name,
+        why: `the first fetch brought ${formatDigest(pin.digest)}, the origin now sends ${formatDigest(digest)}`,
+        advice: `to take the new content, evict the pin: remove ${this.#layout.pin(pinName(this.#request))}`,
+      });
+    }
+  }
+}

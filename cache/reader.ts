@@ -1,0 +1,122 @@
+/** Opens what is here. Synchronous and quick: it runs in the thread that talks to the kernel. */
+
+import { closeSync, fstatSync, futimesSync, openSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Digest, ObjectReader, ObjectRequest, OpenObject } from './contract.js';
+import { digestOfFile, isDigest, sameDigest } from './digest.js';
+import { Layout } from './layout.js';
+import { lockShared } from './locks.js';
+import { PinReader } from './pins.js';
+
+/** An object used again within this many milliseconds is not touched again. */
+const TOUCH_INTERVAL = 60_000;
+/** Between opening and locking an object may be evicted and fetched again; that does not go on for ever. */
+const OPEN_ATTEMPTS = 3;
+
+export interface ReaderSettings {
+  readonly directory: string;
+  /** `open`: the content is hashed at every open, and an object that fails is moved to `quarantine/`. */
+  readonly verify: 'fetch' | 'open';
+}
+
+export function openReader({ directory, verify }: ReaderSettings): ObjectReader {
+  return new DiskReader(new Layout(directory), verify);
+}
+
+/** Where the content of a request must be, as far as is known. */
+interface Expected {
+  readonly digest: Digest;
+  readonly size: number | undefined;
+}
+
+class DiskReader implements ObjectReader {
+  readonly #layout: Layout;
+  readonly #verify: 'fetch' | 'open';
+  readonly #pins: PinReader;
+
+  constructor(layout: Layout, verify: 'fetch' | 'open') {
+    this.#layout = layout;
+    this.#verify = verify;
+    this.#pins = new PinReader(layout);
+  }
+
+  openIfPresent(request: ObjectRequest): OpenObject | undefined {
+    try {
+      const expected = this.#expected(request);
+      if (expected === undefined) return undefined;
+      const path = this.#layout.object(expected.digest);
+      for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt++) {
+        const found = this.#open(path, expected);
+        if (found !== 'replaced') return found;
+      }
+    } catch {
+      // Whatever is wrong with the cache, the object is not here.
+    }
+    return undefined;
+  }
+
+  isPresent(request: ObjectRequest): boolean {
+    try {
+      const expected = this.#expected(request);
+      if (expected === undefined) return false;
+      const info = statSync(this.#layout.object(expected.digest), { throwIfNoEntry: false });
+      return info?.isFile() === true && (expected.size === undefined || info.size === expected.size);
+    } catch {
+      return false;
+    }
+  }
+
+  pinnedSize(request: ObjectRequest): number | undefined {
+    try {
+      return this.#pins.find(request)?.size;
+    } catch {
+      return undefined;
+    }
+  }
+
+  close({ fd }: Pick<OpenObject, 'fd'>): void {
+    closeSync(fd);
+  }
+
+  #expected({ digest, size, ...request }: ObjectRequest): Expected | undefined {
+    if (digest !== undefined) return isDigest(digest) ? { digest, size } : undefined;
+    const pin = this.#pins.find(request);
+    if (pin === undefined || (size !== undefined && size !== pin.size)) return undefined;
+    return pin;
+  }
+
+  #open(path: string, { digest, size }: Expected): OpenObject | 'replaced' | undefined {
+    const fd = openSync(path, 'r');
+    let kept = false;
+    try {
+      // Somebody holds it exclusively: it is being evicted.
+      if (!lockShared(fd)) return undefined;
+      const info = fstatSync(fd);
+      if (info.nlink === 0) return 'replaced';
+      if (!info.isFile() || (size !== undefined && info.size !== size)) return undefined;
+      if (this.#verify === 'open' && !sameDigest(digestOfFile(fd, digest.algorithm), digest)) {
+        this.#quarantine(path, digest);
+        return undefined;
+      }
+      touch(fd, info.mtimeMs);
+      kept = true;
+      return { fd, size: info.size, digest };
+    } finally {
+      if (!kept) closeSync(fd);
+    }
+  }
+
+  #quarantine(path: string, { algorithm, hex }: Digest): void {
+    renameSync(path, join(this.#layout.quarantine, `${algorithm}-${hex}-${Date.now()}`));
+  }
+}
+
+function touch(fd: number, modified: number): void {
+  const now = Date.now();
+  if (now - modified < TOUCH_INTERVAL && now >= modified) return;
+  try {
+    futimesSync(fd, now / 1000, now / 1000);
+  } catch {
+    // On a read-only or foreign cache the order of eviction is somebody else's business.
+  }
+}

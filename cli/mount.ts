@@ -1,0 +1,72 @@
+/** `butlerfs mount SOURCE MOUNTPOINT` */
+
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { Setting } from '../mounts/options.js';
+
+interface Flags {
+  readonly collections?: string;
+  readonly default?: readonly string[];
+  readonly cache?: string;
+  readonly cacheSize?: string;
+  readonly verify?: string;
+  readonly allowOther?: boolean;
+  readonly readOnly?: boolean;
+  readonly foreground?: boolean;
+  readonly rerun?: string;
+  readonly rerunRoot?: string;
+  readonly existing?: string;
+  readonly options?: readonly string[];
+}
+
+const append = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+
+export function define(program: Command): void {
+  program
+    .command('mount')
+    .summary('mount a repository')
+    .description('Mounts a repository. Returns once the mount answers; a daemon then serves it.')
+    .argument('<source>', 'a directory, http(s)://..., or a name from the configuration file')
+    .argument('<mountpoint>', 'an empty directory')
+    .option('--collections <names>', "search path, separated by commas (default: the repository's, else every RUN)")
+    .option('--default <key=value>', 'value for a key that paths then need not give; repeatable', append)
+    .option('--cache <directory>', 'where fetched files are kept (default: $XDG_CACHE_HOME/butlerfs)')
+    .option('--cache-size <size>', 'size that the cache stays below (default: 50G)')
+    .option('--verify <when>', 'check content when it is fetched (default), or also at every open: fetch, open')
+    .option('--allow-other', 'let other users look in')
+    .option('--read-only', 'no effect: mounts of this version are read-only')
+    .option('-f, --foreground', 'stay in the foreground, log to standard error')
+    .option(
+      '-o, --options <list>',
+      'options as in /etc/fstab: collections, default, cache, cache-size, verify, allow_other, ro, deadline, idle-timeout, poll, log-level, transport',
+      append,
+    )
+    .addOption(new Option('--rerun <name>').hideHelp())
+    .addOption(new Option('--rerun-root <directory>').hideHelp())
+    .addOption(new Option('--existing <policy>').hideHelp())
+    .action(async (source: string, mountPoint: string, flags: Flags) => {
+      const { mountInBackground, mountInForeground, prepareOptions } = await import('./mount-request.js');
+      const { splitOptions } = await import('../mounts/options.js');
+      const settings = [...(flags.options ?? []).flatMap(splitOptions), ...settingsOf(flags)];
+      const options = await prepareOptions({ source, mountPoint, settings, workingDirectory: process.cwd() });
+      await (flags.foreground === true ? mountInForeground(options) : mountInBackground(options));
+    });
+}
+
+/** Flags under their names after `-o`. */
+function settingsOf(flags: Flags): Setting[] {
+  const valued: readonly (readonly [string, string | undefined])[] = [
+    ['collections', flags.collections],
+    ...(flags.default ?? []).map((text) => ['default', text] as const),
+    ['cache', flags.cache],
+    ['cache-size', flags.cacheSize],
+    ['verify', flags.verify],
+    ['rerun', flags.rerun],
+    ['rerun-root', flags.rerunRoot],
+    ['existing', flags.existing],
+  ];
+  const settings = valued.flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]));
+  if (flags.allowOther === true) settings.push({ name: 'allow_other', value: '' });
+  if (flags.readOnly === true) settings.push({ name: 'ro', value: '' });
+  return settings;
+}

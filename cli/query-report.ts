@@ -1,0 +1,115 @@
+/** Finds datasets and prints them as a stream. */
+
+import { ButlerfsError } from '../common/errors.js';
+import { didYouMean, nearestNames } from '../common/nearest.js';
+import { fileNames } from '../fs/tree/file-names.js';
+import { openView } from '../fs/tree/view.js';
+import { parseKeyValues } from '../mounts/options.js';
+import { parseKeyValue } from '../registry/keys.js';
+import { encodeComponent } from '../registry/values.js';
+import { printable } from './table.js';
+import type { View } from '../fs/tree/view.js';
+import type { Catalogue, DataIdValue, DatasetRecord, DatasetType } from '../registry/contract.js';
+import type { Target } from './target.js';
+
+export interface Question {
+  readonly type: string;
+  /** `KEY=VALUE` texts; values as in paths. */
+  readonly id: readonly string[];
+  readonly where: string | undefined;
+}
+
+export interface FoundDatasets {
+  readonly type: DatasetType;
+  readonly view: View;
+  readonly records: IterableIterator<DatasetRecord>;
+}
+
+/** Throws `unknown-dataset-type`, `unknown-dimension`, `invalid-value`, `unknown-collection`, or `usage` for an expression that is none. */
+export function findDatasets({ catalogue, collections, defaults, aliases }: Target, { type: name, id, where }: Question): FoundDatasets {
+  const type = catalogue.datasetType(name) ?? failForType(catalogue, name);
+  const view = openView(catalogue, { collections, order: [] }, defaults);
+  // What the mount's own defaults say holds as in its paths; inferred ones have one value only and leave nothing out.
+  const constraint = new Map<string, DataIdValue>([...defaults].filter(([dimension]) => type.dimensions.required.includes(dimension)));
+  for (const [key, text] of Object.entries(parseKeyValues(id))) {
+    const { dimension, value } = parseKeyValue(catalogue, type, key, text, constraint, aliases);
+    constraint.set(dimension, value);
+  }
+  return { type, view, records: catalogue.query({ type, searchPath: view.searchPath, constraint, where }) };
+}
+
+type Printer = (target: Target, found: FoundDatasets) => Iterable<string>;
+
+export function printerFor({ json, paths }: { readonly json?: boolean; readonly paths?: boolean }): Printer {
+  if (json === true) return jsonLines;
+  return paths === true ? pathLines : dataIdLines;
+}
+
+/** `key=value key=value  RUN`, governors left out as in paths. */
+function* dataIdLines(_: Target, { type, view, records }: FoundDatasets): Iterable<string> {
+  for (const record of records) {
+    const pairs = type.dimensions.required
+      .map((dimension, i) => [dimension, record.values[i]!] as const)
+      .filter(([dimension, value]) => view.defaults.get(dimension) !== value)
+      .map(([dimension, value]) => `${dimension}=${printable(String(value))}`);
+    yield `${[...pairs, ''].join(' ')} ${printable(record.run)}\n`.trimStart();
+  }
+}
+
+/** Every required and implied key, also governors; files as the repository locates them. */
+function* jsonLines(_: Target, { type, records }: FoundDatasets): Iterable<string> {
+  const { required, implied } = type.dimensions;
+  for (const record of records) {
+    const dataId = Object.fromEntries([
+      ...required.map((dimension, i) => [dimension, record.values[i]!] as const),
+      ...implied.map((dimension, i) => [dimension, record.implied[i] ?? null] as const),
+    ]);
+    const { uuid, run, collection, files } = record;
+    const validity = record.validity && { begin: tai(record.validity.begin), end: tai(record.validity.end) };
+    yield `${JSON.stringify({ type: type.name, dataId, uuid, run, collection: collection.name, ...(validity === null ? {} : { validity }), files })}\n`;
+  }
+}
+
+/** Nanoseconds lie above 2^53: as text. */
+function tai(nanoseconds: bigint | null): string | null {
+  return nanoseconds === null ? null : String(nanoseconds);
+}
+
+/** Paths of the files: absolute on a mount, else below one. */
+function* pathLines({ mountPoint }: Target, { type, view, records }: FoundDatasets): Iterable<string> {
+  const root = mountPoint === undefined ? '' : `${mountPoint.replace(/\/$/, '')}/`;
+  for (const sameDataId of groupByDataId(records)) {
+    const directory = [
+      type.name,
+      ...type.dimensions.required.flatMap((dimension, i) => {
+        const value = sameDataId[0]!.values[i]!;
+        return view.defaults.get(dimension) === value ? [] : [encodeComponent(dimension, value)];
+      }),
+    ].join('/');
+    for (const { name } of fileNames(view, type, null, sameDataId)) yield `${root}${directory}/${name}\n`;
+  }
+}
+
+/** Records of one data ID follow each other: several calibrations, valid at different times, whose names then say when. */
+function* groupByDataId(records: Iterable<DatasetRecord>): Iterable<readonly DatasetRecord[]> {
+  let group: DatasetRecord[] = [];
+  for (const record of records) {
+    const first = group[0];
+    if (first !== undefined && record.values.some((value, i) => value !== first.values[i])) {
+      yield group;
+      group = [];
+    }
+    group.push(record);
+  }
+  if (group.length > 0) yield group;
+}
+
+function failForType(catalogue: Catalogue, name: string): never {
+  const names = catalogue.datasetTypes().map((type) => type.name);
+  throw new ButlerfsError('unknown-dataset-type', {
+    what: `dataset type '${name}'`,
+    where: catalogue.info.repository,
+    why: 'the repository has no such type',
+    advice: didYouMean(nearestNames(name, names)) ?? 'butlerfs types lists them',
+  });
+}

@@ -1,0 +1,124 @@
+/** Asks the daemons of this user how their mounts are, and says it. */
+
+import { asButlerfsError, ButlerfsError } from '../common/errors.js';
+import { didYouMean, nearestNames } from '../common/nearest.js';
+import { askDaemon } from '../mounts/control.js';
+import { findDirectories } from '../mounts/directories.js';
+import { MOUNT_TYPE, readMountInfo } from '../mounts/mountinfo.js';
+import { isAlive, readMountStates } from '../mounts/state.js';
+import { formatSize } from '../mounts/units.js';
+import { formatTable, printable } from './table.js';
+import type { MountStatus } from '../mounts/contract.js';
+
+/** One mount as it was found. */
+export type SeenMount =
+  | { readonly kind: 'served'; readonly mountPoint: string; readonly status: MountStatus }
+  /** Its daemon is gone, does not answer, or is not this user's. */
+  | { readonly kind: 'unserved'; readonly mountPoint: string; readonly repository: string; readonly problem: string };
+
+/** Milliseconds that a daemon has to answer. */
+const DEADLINE = 5_000;
+
+/** Every mount, or the one at `mountPoint`; throws `not-mounted` where that is none. */
+export async function lookAtMounts(mountPoint: string | undefined): Promise<SeenMount[]> {
+  const states = (await readMountStates(findDirectories().mountStates)).filter((state) => isAlive(state));
+  const mounts = (await readMountInfo()).filter(({ type }) => type === MOUNT_TYPE);
+  const points = [...new Set([...states, ...mounts].map((mount) => mount.mountPoint))].sort();
+  if (mountPoint !== undefined && !points.includes(mountPoint)) {
+    throw new ButlerfsError('not-mounted', {
+      what: `no butlerfs mount at ${mountPoint}`,
+      advice: didYouMean(nearestNames(mountPoint, points)) ?? 'butlerfs status lists the mounts',
+    });
+  }
+  const wanted = mountPoint === undefined ? points : [mountPoint];
+  return await Promise.all(
+    wanted.map(async (point): Promise<SeenMount> => {
+      const state = states.find((entry) => entry.mountPoint === point);
+      if (state === undefined) {
+        const repository = mounts.find((mount) => mount.mountPoint === point)?.source ?? '';
+        return { kind: 'unserved', mountPoint: point, repository, problem: 'no daemon of yours serves it' };
+      }
+      try {
+        return { kind: 'served', mountPoint: point, status: await askDaemon(state.socket, { command: 'status' }, { deadline: DEADLINE }) };
+      } catch (error) {
+        return { kind: 'unserved', mountPoint: point, repository: state.repository, problem: asButlerfsError(error).message };
+      }
+    }),
+  );
+}
+
+/** JSON lines. */
+export function jsonOf(mounts: readonly SeenMount[]): string {
+  return mounts.map((mount) => `${JSON.stringify(mount.kind === 'served' ? mount.status : { ...mount, state: 'unserved' })}\n`).join('');
+}
+
+export function describeMounts(mounts: readonly SeenMount[]): string {
+  if (mounts.length === 0) return 'nothing is mounted\n';
+  const rows = mounts.map((mount) =>
+    mount.kind === 'served'
+      ? [
+          mount.mountPoint,
+          mount.status.state,
+          String(mount.status.catalogue.datasets),
+          formatSize(mount.status.cache.bytes),
+          String(mount.status.pid),
+          mount.status.catalogue.repository,
+        ]
+      : [mount.mountPoint, 'unserved', '-', '-', '-', mount.repository],
+  );
+  const heading = ['MOUNT POINT', 'STATE', 'DATASETS', 'CACHED', 'PID', 'REPOSITORY'];
+  return formatTable(
+    heading,
+    rows.map((row) => row.map(printable)),
+    new Set([2, 3, 4]),
+  );
+}
+
+/** `name: text` lines. */
+export function describeOne(mount: SeenMount): string {
+  const facts =
+    mount.kind === 'served'
+      ? factsOf(mount.status)
+      : [
+          ['mount point', mount.mountPoint],
+          ['repository', mount.repository],
+          ['state', `unserved: ${mount.problem}`],
+        ];
+  const width = Math.max(...facts.map(([name]) => name!.length)) + 2;
+  return facts.map(([name, text]) => `${`${name}:`.padEnd(width)}${printable(text!)}\n`).join('');
+}
+
+function factsOf(status: MountStatus): (readonly [string, string])[] {
+  const { catalogue, cache, kernel, memory } = status;
+  const requests = Object.values(kernel.requests).reduce((sum, count) => sum + count, 0);
+  const failures = `${cache.failures} failed, ${cache.wrongDigest + cache.wrongSize} failed their check`;
+  return [
+    ['mount point', status.mountPoint],
+    ['repository', catalogue.repository],
+    ['state', status.problem === undefined ? status.state : `${status.state}: ${status.problem}`],
+    [
+      'daemon',
+      `pid ${status.pid}, since ${instant(status.mountedAt)}, ${formatSize(memory.resident)} (at most ${formatSize(memory.peak)})`,
+    ],
+    ['search path', status.searchPath.join(', ')],
+    [
+      'defaults',
+      Object.entries(status.defaults)
+        .map((entry) => entry.join('='))
+        .join(' ') || 'none',
+    ],
+    ['catalogue', `version ${catalogue.version}, ${catalogue.datasets} datasets, read ${instant(catalogue.readAt)}`],
+    ['cache', `${formatSize(cache.bytes)} of ${formatSize(cache.limit)} in ${cache.directory}`],
+    ['fetches', `${cache.fetches} (${formatSize(cache.fetchedBytes)}), ${failures}, ${cache.inFlight} under way`],
+    [
+      'kernel',
+      `protocol ${kernel.protocol}, passthrough ${kernel.passthrough ? 'on' : 'off'}, ${requests} requests, ${kernel.open} files open, ${kernel.waiting} waiting`,
+    ],
+    ['log', status.logFile ?? 'standard error'],
+    ...status.errors.slice(-5).map((error) => ['error', `${instant(error.at)} ${error.path}: ${error.message}`] as const),
+  ];
+}
+
+function instant(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, 'Z');
+}

@@ -1,0 +1,84 @@
+/** SOURCE|MOUNTPOINT: the catalogue that a command asks, and how it is searched. */
+
+import { resolve } from 'node:path';
+import { ButlerfsError } from '../common/errors.js';
+import { loadConfiguration } from '../mounts/configuration.js';
+import { parseDefaults } from '../mounts/defaults.js';
+import { findDirectories } from '../mounts/directories.js';
+import { openMountedCatalogue } from '../mounts/explain.js';
+import { MOUNT_TYPE, canonicalMountPoint, readMountInfo } from '../mounts/mountinfo.js';
+import { parseSource } from '../mounts/repository.js';
+import { isAlive, readMountState } from '../mounts/state.js';
+import { openCatalogue } from '../registry/open.js';
+import { interruptSignal } from './exit.js';
+import { endProgress, remark, showProgress } from './output.js';
+import type { Configuration } from '../mounts/configuration.js';
+import type { OpenedSource } from '../mounts/source.js';
+import type { Catalogue, Constraint } from '../registry/contract.js';
+
+export interface Target {
+  readonly catalogue: Catalogue;
+  /** Names to search; empty: every RUN. */
+  readonly collections: readonly string[];
+  /** Values that hold where a data ID does not say. */
+  readonly defaults: Constraint;
+  readonly aliases: Readonly<Record<string, string>>;
+  /** Where it is mounted, when it was named by its mount point. */
+  readonly mountPoint?: string;
+}
+
+/** A mount point is known by the states of this user's mounts; anything else is a source, which is indexed where it is not yet. */
+export async function openTarget(text: string, collections?: string): Promise<Target> {
+  const directories = findDirectories();
+  const asked = collections?.split(',').map((name) => name.trim());
+  const mounted = await openMount(text, directories.mountStates);
+  if (mounted !== undefined) return { ...mounted, collections: asked ?? mounted.collections };
+
+  const configuration = await loadConfiguration(directories.configurationFiles);
+  const opened = await openQuietly(text, configuration);
+  await opened.close();
+  const catalogue = openCatalogue(opened.catalogueFile);
+  if (catalogue === undefined)
+    throw new ButlerfsError('internal', { what: `the catalogue ${opened.catalogueFile} cannot be opened again` });
+  const { named } = parseSource(text, configuration, process.cwd());
+  const defaults = { ...configuration.defaults.default, ...named?.default };
+  return {
+    catalogue,
+    collections: asked ?? named?.collections ?? configuration.defaults.collections ?? [],
+    defaults: parseDefaults(catalogue, defaults),
+    aliases: configuration.aliases,
+  };
+}
+
+/** Opens a source as the configuration says, with progress on a terminal. The caller closes it. */
+export async function openQuietly(text: string, configuration: Configuration): Promise<OpenedSource> {
+  const { openSource } = await import('../mounts/source.js');
+  const cacheDirectory = configuration.defaults.cache ?? findDirectories().cache;
+  const settings = { configuration, cacheDirectory, onProgress: showProgress, warn: remark };
+  const opened = await openSource(text, settings, { signal: interruptSignal() });
+  endProgress();
+  if (opened.problem !== undefined) remark(`the origin does not answer, this is what was catalogued: ${opened.problem.message}`);
+  return opened;
+}
+
+async function openMount(text: string, mountStates: string): Promise<Target | undefined> {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return undefined;
+  const mountPoint = await canonicalMountPoint(resolve(text));
+  const state = await readMountState(mountStates, mountPoint);
+  const isMounted = (await readMountInfo()).some((mount) => mount.type === MOUNT_TYPE && mount.mountPoint === mountPoint);
+  if (isMounted && (state === undefined || !isAlive(state))) {
+    throw new ButlerfsError('not-mounted', {
+      what: `the mount at ${mountPoint} is not served by a daemon of yours`,
+      advice: 'name its source instead',
+    });
+  }
+  if (!isMounted || state === undefined) return undefined;
+  const catalogue = await openMountedCatalogue(state);
+  return {
+    catalogue,
+    collections: state.collections,
+    defaults: parseDefaults(catalogue, state.defaults),
+    aliases: state.aliases,
+    mountPoint,
+  };
+}

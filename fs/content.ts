@@ -1,0 +1,21 @@
+/** What the tree needs to know of content: where it is, whether it is here, how to wait for it. Given to it by mounts/. */
+
+import type { ObjectReader, ObjectRequest } from '../cache/contract.js';
+import type { StoredFile } from '../registry/contract.js';
+import type { Waiting } from './contract.js';
+
+export interface ContentSource {
+  /** Objects that are here already; synchronous. */
+  readonly reader: ObjectReader;
+  /**
+   * The request that brings a file of the repository. `identity` names the version: a dataset's UUID with its component.
+   * Throws `remote-forbidden` where its location leads outside what the mount may read.
+   */
+  request(file: Pick<StoredFile, 'location' | 'member' | 'size' | 'checksum'>, identity: string): ObjectRequest;
+  /** Waits until the object is here. */
+  fetch(request: ObjectRequest): Waiting<{ readonly fetched: true }>;
+  /** Asks the origin for the size of an object whose size is not published. */
+  size(request: ObjectRequest): Waiting<{ readonly size: number }>;
+  /** The mount's state as a JSON document. */
+  status(): Waiting<{ readonly text: string }>;
+}

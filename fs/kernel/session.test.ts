@@ -1,0 +1,258 @@
+import fc from 'fast-check';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ButlerfsError, Errno } from '../../common/errors.js';
+import type { Attributes, FileSystem, Waiting } from '../contract.js';
+import { read, setNonBlocking, socketPair, wakePipe } from './native.js';
+import { IN_HEADER_SIZE, Opcode, OUT_HEADER_SIZE, SILENT_OPCODES } from './protocol.js';
+import { KernelSession } from './session.js';
+
+/** A file system of one file, `file`, inode 2, on a real descriptor, and one name, `slow`, that never comes. */
+class OneFile implements FileSystem {
+  readonly forgotten: [number, number][] = [];
+  aborted = 0;
+  released = 0;
+
+  constructor(readonly fd: number) {}
+
+  lookup(_parent: number, name: string) {
+    if (name === 'slow') return this.#never();
+    if (name === 'broken') throw new ButlerfsError('wrong-digest', { what: 'broken' });
+    if (name !== 'file') throw new ButlerfsError('unknown-path', { what: name });
+    return { node: 2, attributes: this.attributes(2) };
+  }
+
+  #never(): Waiting<never> {
+    return {
+      begin: () => undefined,
+      abort: () => {
+        this.aborted++;
+      },
+    };
+  }
+
+  forget(node: number, count: number): void {
+    this.forgotten.push([node, count]);
+  }
+
+  attributes(node: number): Attributes {
+    return { ino: 2 ** 40 + node, size: 5, modified: 1_500_000_000_250, mode: node === 1 ? 0o40555 : 0o100444, nlink: 1, stable: true };
+  }
+
+  list(_node: number, offset: number, sink: Parameters<FileSystem['list']>[2]): void {
+    for (let i = offset; i < 3; i++) {
+      if (!sink.add(`name-${i}`, i + 1, false, () => ({ node: 2, attributes: this.attributes(2) }))) return;
+    }
+  }
+
+  open() {
+    return { fd: this.fd, size: 5, immutable: true };
+  }
+
+  release(): void {
+    this.released++;
+  }
+
+  readLink(): string {
+    throw new ButlerfsError('unsupported', { what: 'link' });
+  }
+
+  attributeNames(): string[] {
+    return ['user.a', 'user.b'];
+  }
+
+  attribute(_node: number, name: string): Buffer | undefined {
+    return name === 'user.a' ? Buffer.from('value') : undefined;
+  }
+
+  totals() {
+    return { files: 1, bytes: 5, freeBytes: 0 };
+  }
+}
+
+let directory: string;
+let file: number;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'butlerfs-session-'));
+  writeFileSync(join(directory, 'file'), 'hello');
+  file = openSync(join(directory, 'file'), 'r');
+});
+
+afterAll(() => {
+  closeSync(file);
+  rmSync(directory, { recursive: true });
+});
+
+/** A request frame. */
+function frame(opcode: number, unique: number, node: number, body: Buffer = Buffer.alloc(0)): Buffer {
+  const bytes = Buffer.alloc(IN_HEADER_SIZE + body.length);
+  bytes.writeUInt32LE(bytes.length, 0);
+  bytes.writeUInt32LE(opcode, 4);
+  bytes.writeUInt32LE(unique, 8);
+  bytes.writeUInt32LE(node, 16);
+  body.copy(bytes, IN_HEADER_SIZE);
+  return bytes;
+}
+
+function u32(...values: number[]): Buffer {
+  const bytes = Buffer.alloc(4 * values.length);
+  values.forEach((value, i) => bytes.writeUInt32LE(value >>> 0, 4 * i));
+  return bytes;
+}
+
+/** Lets a session answer the frames over a socket that keeps packets apart, as /dev/fuse does, and returns the replies. */
+function converse(frames: readonly Buffer[], fileSystem: FileSystem = new OneFile(file)): Buffer[] {
+  const [kernel, device] = socketPair(true);
+  const [wake, waker] = wakePipe();
+  setNonBlocking(kernel);
+  setNonBlocking(device);
+  try {
+    for (const bytes of frames) writeSync(kernel, bytes);
+    writeSync(waker, 'x');
+    new KernelSession({ device, wake, fileSystem, owner: { uid: 7, gid: 8 }, onWake: () => false, onError: () => undefined }).run();
+    const replies: Buffer[] = [];
+    const buffer = Buffer.alloc(1 << 21);
+    for (let size = read(kernel, buffer); size > 0; size = read(kernel, buffer)) replies.push(Buffer.from(buffer.subarray(0, size)));
+    return replies;
+  } finally {
+    for (const fd of [kernel, device, wake, waker]) closeSync(fd);
+  }
+}
+
+const init = (minor: number, flags: number, flags2 = 0) =>
+  frame(Opcode.INIT, 2, 0, Buffer.concat([u32(7, minor, 131072, flags, flags2), Buffer.alloc(44)]));
+
+describe('the conversation with the kernel', () => {
+  it('negotiates: the second word of flags counts only where the first announces it', () => {
+    const [withExtension] = converse([init(45, 0x73fffffb, 0x5fd)]);
+    expect(withExtension!.length).toBe(OUT_HEADER_SIZE + 64);
+    expect(withExtension!.readUInt32LE(OUT_HEADER_SIZE + 32)).toBe(1 << 5);
+    expect(withExtension!.readUInt32LE(OUT_HEADER_SIZE + 36)).toBe(1);
+    const [without] = converse([init(31, 0x03fffffb)]);
+    expect(without!.readUInt32LE(OUT_HEADER_SIZE + 32)).toBe(0);
+    const [old] = converse([init(19, 0xffff)]);
+    expect(old!.length).toBe(OUT_HEADER_SIZE + 24);
+    const [tooOld] = converse([init(8, 0xff)]);
+    expect(tooOld!.readInt32LE(4)).toBeLessThan(0);
+  });
+
+  it('looks up names, remembers that others do not exist, and says what failed', () => {
+    const [found, missing, broken] = converse([
+      frame(Opcode.LOOKUP, 4, 1, Buffer.from('file\0')),
+      frame(Opcode.LOOKUP, 6, 1, Buffer.from('other\0')),
+      frame(Opcode.LOOKUP, 8, 1, Buffer.from('broken\0')),
+    ]);
+    expect(found!.readUInt32LE(8)).toBe(4);
+    expect(found!.readBigUInt64LE(OUT_HEADER_SIZE)).toBe(2n);
+    expect(found!.readBigUInt64LE(OUT_HEADER_SIZE + 40)).toBe(2n ** 40n + 2n);
+    expect(found!.readBigUInt64LE(OUT_HEADER_SIZE + 40 + 32)).toBe(1_500_000_000n);
+    expect(found!.readUInt32LE(OUT_HEADER_SIZE + 40 + 52)).toBe(250_000_000);
+    expect(found!.readUInt32LE(OUT_HEADER_SIZE + 40 + 68)).toBe(7);
+    expect(missing!.readInt32LE(4)).toBe(0);
+    expect(missing!.readBigUInt64LE(OUT_HEADER_SIZE)).toBe(0n);
+    expect(missing!.readUInt32LE(OUT_HEADER_SIZE + 16)).toBeGreaterThan(0);
+    expect(broken!.readInt32LE(4)).toBe(-Errno.EIO);
+  });
+
+  it('opens, reads to the end of the file and releases', () => {
+    const fileSystem = new OneFile(file);
+    const readBody = Buffer.concat([u32(1, 0, 1, 0, 100), Buffer.alloc(20)]);
+    const [opened, data] = converse(
+      [
+        frame(Opcode.OPEN, 4, 2, u32(0, 0)),
+        frame(Opcode.READ, 6, 2, readBody),
+        frame(Opcode.RELEASE, 8, 2, Buffer.concat([u32(1, 0), Buffer.alloc(16)])),
+      ],
+      fileSystem,
+    );
+    expect(opened!.readBigUInt64LE(OUT_HEADER_SIZE)).toBe(1n);
+    expect(data!.toString('utf8', OUT_HEADER_SIZE)).toBe('ello');
+    expect(fileSystem.released).toBe(1);
+  });
+
+  it('refuses writing with EROFS and what it does not know with ENOSYS', () => {
+    const replies = converse([frame(Opcode.MKDIR, 4, 1, Buffer.alloc(16)), frame(Opcode.OPENDIR, 6, 1, u32(0, 0)), frame(9999, 8, 1)]);
+    expect(replies.map((reply) => reply.readInt32LE(4))).toEqual([-Errno.EROFS, -Errno.ENOSYS, -Errno.ENOSYS]);
+  });
+
+  it('lists only what fits and goes on where it stopped', () => {
+    const body = (offset: number, size: number) => Buffer.concat([u32(0, 0, offset, 0, size), Buffer.alloc(20)]);
+    const entrySize = 128 + 24 + 8;
+    const [all, two, last, none] = converse([
+      frame(Opcode.READDIRPLUS, 4, 1, body(0, 4096)),
+      frame(Opcode.READDIRPLUS, 6, 1, body(0, 2 * entrySize + 10)),
+      frame(Opcode.READDIRPLUS, 8, 1, body(2, 4096)),
+      frame(Opcode.READDIRPLUS, 10, 1, body(3, 4096)),
+    ]);
+    expect(all!.length).toBe(OUT_HEADER_SIZE + 3 * entrySize);
+    expect(two!.length).toBe(OUT_HEADER_SIZE + 2 * entrySize);
+    expect(last!.toString('utf8', OUT_HEADER_SIZE + 128 + 24, OUT_HEADER_SIZE + 128 + 30)).toBe('name-2');
+    expect(none!.length).toBe(OUT_HEADER_SIZE);
+  });
+
+  it('answers extended attributes by size, by value, by range; only user attributes exist', () => {
+    const get = (unique: number, name: string, size: number) =>
+      frame(Opcode.GETXATTR, unique, 2, Buffer.concat([u32(size, 0), Buffer.from(`${name}\0`)]));
+    const [size, value, short, absent, system] = converse([
+      get(4, 'user.a', 0),
+      get(6, 'user.a', 64),
+      get(8, 'user.a', 2),
+      get(10, 'user.z', 64),
+      get(12, 'security.selinux', 64),
+    ]);
+    expect(size!.readUInt32LE(OUT_HEADER_SIZE)).toBe(5);
+    expect(value!.toString('utf8', OUT_HEADER_SIZE)).toBe('value');
+    expect([short, absent, system].map((reply) => reply!.readInt32LE(4))).toEqual([-Errno.ERANGE, -Errno.ENODATA, -Errno.EOPNOTSUPP]);
+  });
+
+  it('ends an interrupted wait with EINTR and gives up the others at the end', () => {
+    const fileSystem = new OneFile(file);
+    const replies = converse(
+      [
+        frame(Opcode.LOOKUP, 4, 1, Buffer.from('slow\0')),
+        frame(Opcode.LOOKUP, 6, 1, Buffer.from('slow\0')),
+        frame(Opcode.STATFS, 8, 1),
+        frame(Opcode.INTERRUPT, 5, 1, u32(4, 0)),
+        frame(Opcode.INTERRUPT, 9, 1, u32(400, 0)),
+      ],
+      fileSystem,
+    );
+    expect(replies.map((reply) => [reply.readUInt32LE(8), reply.readInt32LE(4)])).toEqual([
+      [8, 0],
+      [4, -Errno.EINTR],
+    ]);
+    expect(fileSystem.aborted).toBe(2);
+  });
+
+  it('forgets one and many without a reply', () => {
+    const fileSystem = new OneFile(file);
+    const many = Buffer.concat([u32(2, 0), u32(2, 0, 3, 0), u32(3, 0, 1, 0)]);
+    expect(converse([frame(Opcode.FORGET, 4, 2, u32(1, 0)), frame(Opcode.BATCH_FORGET, 6, 0, many)], fileSystem)).toEqual([]);
+    expect(fileSystem.forgotten).toEqual([
+      [2, 1],
+      [2, 3],
+      [3, 1],
+    ]);
+  });
+
+  it('answers every well-framed request once, whatever is in it, and drops the rest', () => {
+    const opcodes = fc.oneof(fc.constantFrom(...Object.values(Opcode)), fc.nat(70));
+    const request = fc.record({ opcode: opcodes, node: fc.nat(3), body: fc.uint8Array({ maxLength: 120 }), cut: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(request, { minLength: 1, maxLength: 20 }), (requests) => {
+        const frames = requests.map(({ opcode, node, body, cut }, i) => {
+          const bytes = frame(opcode, 2 * i + 2, node, Buffer.from(body));
+          return cut ? bytes.subarray(0, Math.max(1, bytes.length - 3)) : bytes;
+        });
+        const expected = requests.flatMap(({ opcode, cut }, i) => (cut || SILENT_OPCODES.has(opcode) ? [] : [2 * i + 2]));
+        const answered = converse(frames).map((reply) => reply.readUInt32LE(8));
+        // A lookup of `slow` would wait; random bytes never spell it.
+        expect(answered.sort((a, b) => a - b)).toEqual(expected);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});

@@ -1,0 +1,75 @@
+/** What the nodes of one tree share. */
+
+import type { Catalogue, Constraint, DatasetRow } from '../../registry/contract.js';
+import type { KeyAliases } from '../../registry/keys.js';
+import type { ContentSource } from '../content.js';
+import type { DatasetFile } from './dataset-file.js';
+import { openView, type View, type ViewRequest } from './view.js';
+
+/** Rows of a directory and of all below it. Directories refer to it by range; it is emptied when too many rows are held. */
+export interface RowBlock {
+  rows: readonly DatasetRow[] | undefined;
+}
+
+/** Datasets up to which one question answers a directory with everything below it. */
+export const ROW_LIMIT = 2000;
+/** Rows held at most, but for the latest answer. A row takes about 600 bytes. */
+const ROW_BUDGET = 60_000;
+
+export class TreeContext {
+  readonly content: ContentSource;
+  readonly aliases: KeyAliases;
+  /** Values of keys that the mount was given, before those that follow from the search path. */
+  readonly mountDefaults: Constraint;
+  /** Dataset files that the kernel knows, by view, dataset and component: the same inode on every path. */
+  readonly files = new Map<string, DatasetFile>();
+  readonly #views = new Map<string, View>();
+  readonly #blocks = new Set<RowBlock>();
+  #rowsHeld = 0;
+  #catalogue: Catalogue;
+
+  constructor(catalogue: Catalogue, content: ContentSource, mountDefaults: Constraint, aliases: KeyAliases) {
+    this.#catalogue = catalogue;
+    this.content = content;
+    this.aliases = aliases;
+    this.mountDefaults = mountDefaults;
+  }
+
+  get catalogue(): Catalogue {
+    return this.#catalogue;
+  }
+
+  /** Takes up another catalogue: views and held rows of the former are dropped. */
+  replaceCatalogue(catalogue: Catalogue): void {
+    this.#catalogue = catalogue;
+    this.#views.clear();
+    for (const block of this.#blocks) block.rows = undefined;
+    this.#blocks.clear();
+    this.#rowsHeld = 0;
+  }
+
+  /** The view that was asked for, resolved in the present catalogue. Throws `unknown-collection`. */
+  view(request: ViewRequest): View {
+    const key = JSON.stringify([request.collections, request.order]);
+    let view = this.#views.get(key);
+    if (view === undefined) {
+      view = openView(this.#catalogue, request, this.mountDefaults);
+      this.#views.set(key, view);
+    }
+    return view;
+  }
+
+  /** Holds rows until the budget is needed for newer ones. */
+  hold(rows: readonly DatasetRow[]): RowBlock {
+    const block: RowBlock = { rows };
+    this.#rowsHeld += rows.length;
+    for (const oldest of this.#blocks) {
+      if (this.#rowsHeld <= ROW_BUDGET) break;
+      this.#rowsHeld -= oldest.rows?.length ?? 0;
+      oldest.rows = undefined;
+      this.#blocks.delete(oldest);
+    }
+    this.#blocks.add(block);
+    return block;
+  }
+}

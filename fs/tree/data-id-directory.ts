@@ -1,0 +1,278 @@
+/**
+ * A directory of the tree of one dataset type: the data ID given so far.
+ *
+ *     deepCoadd_calexp/            nothing given
+ *       tract=8766/                one key given
+ *         patch=42/
+ *           band=i/                all given: the leaf, which holds the dataset's files
+ */
+
+import { ButlerfsError } from '../../common/errors.js';
+import type { Constraint, DataIdValue, DatasetRow, DatasetType, DimensionName } from '../../registry/contract.js';
+import { parseKeyValue } from '../../registry/keys.js';
+import { encodeValue } from '../../registry/values.js';
+import { type RowBlock, ROW_LIMIT, type TreeContext } from './context.js';
+import { DatasetFile, fileKey } from './dataset-file.js';
+import { fileNames, type NamedFile, shortNames } from './file-names.js';
+import { combine, hashText, inodeNumber } from './identity.js';
+import { DirectoryNode, type Listing, noSuchName, type TreeNode } from './node.js';
+import { remainingKeys, type View, type ViewRequest, withDefaults } from './view.js';
+
+/** Rows [from, to) of a block. */
+interface Range {
+  readonly block: RowBlock;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The type's tree that a directory belongs to, and the view it shows. Shared by all its directories. */
+export interface TypeTree {
+  readonly context: TreeContext;
+  readonly view: ViewRequest;
+  /** Name of the dataset type; its record is looked up in the present catalogue. */
+  readonly typeName: string;
+  /** Set in the tree of one component (`composite.data`). */
+  readonly component: string | null;
+}
+
+export class DataIdDirectory extends DirectoryNode {
+  readonly tree: TypeTree;
+  /** The key that this directory adds to its parent's; undefined at the top of the type's tree. */
+  readonly dimension: DimensionName | undefined;
+  readonly value: DataIdValue | undefined;
+  /** Hash of what was last listed, to tell whether an update changed it; 0 while nothing was. */
+  listed = 0;
+  #range: Range | undefined;
+
+  constructor(tree: TypeTree, parent: DirectoryNode, name: string, dimension?: DimensionName, value?: DataIdValue, range?: Range) {
+    super(parent, name);
+    this.tree = tree;
+    this.dimension = dimension;
+    this.value = value;
+    this.#range = range;
+  }
+
+  get ino(): number {
+    const { typeName, component } = this.tree;
+    let hash = combine(this.#view.hash, hashText(component === null ? typeName : `${typeName}.${component}`));
+    const { required } = this.#type.dimensions;
+    const constraint = this.constraint();
+    // Implied keys do not count once all required ones are given, so that a leaf is the same inode with and without them.
+    const isLeaf = required.every((dimension) => constraint.has(dimension));
+    for (const [dimension, value] of constraint) {
+      if (!isLeaf || required.includes(dimension)) hash = combine(hash, hashText(`${dimension}=${value}`));
+    }
+    return inodeNumber(hash);
+  }
+
+  get modified(): number {
+    return this.tree.context.catalogue.info.readAt;
+  }
+
+  get #view(): View {
+    return this.tree.context.view(this.tree.view);
+  }
+
+  get #type(): DatasetType {
+    const type = this.tree.context.catalogue.datasetType(this.tree.typeName);
+    if (type === undefined)
+      throw new ButlerfsError('unknown-dataset-type', {
+        what: `dataset type '${this.tree.typeName}'`,
+        why: 'the repository no longer has it',
+      });
+    return type;
+  }
+
+  /** The data ID so far, with the view's defaults. */
+  constraint(): Map<DimensionName, DataIdValue> {
+    return new Map(withDefaults(this.#view, this.#type, this.#given()));
+  }
+
+  #given(): Map<DimensionName, DataIdValue> {
+    const given = this.parent instanceof DataIdDirectory ? this.parent.#given() : new Map<DimensionName, DataIdValue>();
+    if (this.dimension !== undefined) given.set(this.dimension, this.value!);
+    return given;
+  }
+
+  find(name: string): TreeNode {
+    const known = this.children?.get(name);
+    if (known !== undefined) return known;
+    const constraint = this.constraint();
+    const keys = remainingKeys(this.#view, this.#type, constraint);
+    if (keys.length === 0) {
+      const file = this.#file(name);
+      if (file !== undefined) return file;
+    }
+    const equals = name.indexOf('=');
+    if (equals <= 0) throw noSuchName(this, name);
+    return this.#child(name, name.slice(0, equals), name.slice(equals + 1), constraint, keys);
+  }
+
+  #child(name: string, key: string, text: string, constraint: Constraint, keys: readonly DimensionName[]): DataIdDirectory {
+    const { context } = this.tree;
+    const { dimension, value } = parseKeyValue(context.catalogue, this.#type, key, text, constraint, context.aliases);
+    if (this.#given().has(dimension)) {
+      throw new ButlerfsError('unknown-value', { what: `'${name}'`, where: `'/${this.path}'`, why: `${dimension} is given already` });
+    }
+    if (dimension === keys[0]) {
+      const range = this.#rangeOf(value);
+      if (range !== undefined) return this.#found(name, dimension, value, range);
+    }
+    const child = new DataIdDirectory(this.tree, this, name, dimension, value);
+    if (child.#isEmpty())
+      throw new ButlerfsError('unknown-value', { what: `'${name}'`, where: `'/${this.path}'`, why: 'no dataset has it' });
+    return child;
+  }
+
+  #found(name: string, dimension: DimensionName, value: DataIdValue, range: Range): DataIdDirectory {
+    if (range.from === range.to)
+      throw new ButlerfsError('unknown-value', { what: `'${name}'`, where: `'/${this.path}'`, why: 'no dataset has it' });
+    return new DataIdDirectory(this.tree, this, name, dimension, value, range);
+  }
+
+  #isEmpty(): boolean {
+    const answer = this.#answer();
+    return 'block' in answer ? answer.from === answer.to : answer.values.length === 0;
+  }
+
+  /** The rows below this directory, or only the values of its next key where there are too many. */
+  #answer(): Range | { readonly values: readonly DataIdValue[] } {
+    if (this.#range?.block.rows !== undefined) return this.#range;
+    const { context } = this.tree;
+    const type = this.#type;
+    const view = this.#view;
+    const constraint = this.constraint();
+    const answer = context.catalogue.directory({
+      type,
+      searchPath: view.searchPath,
+      constraint,
+      keys: remainingKeys(view, type, constraint),
+      rowLimit: ROW_LIMIT,
+    });
+    if (answer.kind === 'values') return { values: answer.values };
+    const rows = this.tree.component === null ? answer.rows : answer.rows.filter((row) => this.#hasComponent(row));
+    this.#range = { block: context.hold(rows), from: 0, to: rows.length };
+    return this.#range;
+  }
+
+  #hasComponent(row: DatasetRow): boolean {
+    return row.files.some(({ component }) => component === this.tree.component);
+  }
+
+  /** Rows with this value of the next key: undefined where the rows are not at hand. */
+  #rangeOf(value: DataIdValue): Range | undefined {
+    if (this.#range?.block.rows === undefined) return undefined;
+    const { block, from, to } = this.#range;
+    const column = this.#column();
+    let low = from;
+    let high = to;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareValues(block.rows![middle]!.values[column]!, value) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return { block, from: low, to: this.#endOfRun(block.rows!, low, to, column, value) };
+  }
+
+  #endOfRun(rows: readonly DatasetRow[], from: number, to: number, column: number, value: DataIdValue): number {
+    let end = from;
+    while (end < to && rows[end]!.values[column] === value) end++;
+    return end;
+  }
+
+  /** Position of the next key among the values of a row. */
+  #column(): number {
+    const type = this.#type;
+    const [next] = remainingKeys(this.#view, type, this.constraint());
+    return type.dimensions.required.indexOf(next!);
+  }
+
+  listing(): Listing {
+    const type = this.#type;
+    const keys = remainingKeys(this.#view, type, this.constraint());
+    return keys.length === 0 ? this.#leafListing() : this.#levelListing(type, keys[0]!);
+  }
+
+  #levelListing(type: DatasetType, key: DimensionName): Listing {
+    const answer = this.#answer();
+    if ('values' in answer) {
+      const { values } = answer;
+      return {
+        count: values.length,
+        at: (index) => {
+          const name = `${key}=${encodeValue(values[index]!)}`;
+          return {
+            name,
+            isDirectory: true,
+            node: () => this.known(name, () => new DataIdDirectory(this.tree, this, name, key, values[index]!)),
+          };
+        },
+      };
+    }
+    const column = type.dimensions.required.indexOf(key);
+    const rows = answer.block.rows!;
+    const starts: number[] = [];
+    for (let i = answer.from; i < answer.to; i++) {
+      if (i === answer.from || rows[i]!.values[column] !== rows[i - 1]!.values[column]) starts.push(i);
+    }
+    return {
+      count: starts.length,
+      at: (index) => {
+        const from = starts[index]!;
+        const value = rows[from]!.values[column]!;
+        const name = `${key}=${encodeValue(value)}`;
+        const range = { block: answer.block, from, to: starts[index + 1] ?? answer.to };
+        return {
+          name,
+          isDirectory: true,
+          node: () => this.known(name, () => new DataIdDirectory(this.tree, this, name, key, value, range)),
+        };
+      },
+    };
+  }
+
+  #leafListing(): Listing {
+    const files = this.files();
+    return {
+      count: files.length,
+      at: (index) => {
+        const named = files[index]!;
+        return { name: named.name, isDirectory: false, node: () => this.#fileNode(named) };
+      },
+    };
+  }
+
+  /** Files of a leaf with their listed names. */
+  files(): NamedFile[] {
+    const answer = this.#answer();
+    if ('values' in answer) return [];
+    return fileNames(this.#view, this.#type, this.tree.component, answer.block.rows!.slice(answer.from, answer.to));
+  }
+
+  #file(name: string): TreeNode | undefined {
+    const files = this.files();
+    const listed = files.find((file) => file.name === name);
+    if (listed !== undefined) return this.#fileNode(listed);
+    const matching = files.filter((file) => shortNames(this.#view, this.#type, file).includes(name));
+    if (matching.length > 1) {
+      throw new ButlerfsError('ambiguous', {
+        what: `'${name}'`,
+        where: `'/${this.path}'`,
+        why: `${matching.length} calibrations are valid at different times`,
+        advice: `name one of ${matching.map((file) => `'${file.name}'`).join(', ')}`,
+      });
+    }
+    return matching[0] === undefined ? undefined : this.#fileNode(matching[0]);
+  }
+
+  #fileNode({ name, row, file }: NamedFile): DatasetFile {
+    const { context } = this.tree;
+    const key = fileKey(this.#view.hash, row.uuid, file.component);
+    return context.files.get(key) ?? new DatasetFile(this, name, key, context, row, file);
+  }
+}
+
+/** Numbers by size, texts by code unit: the order in which the catalogue sorts. */
+function compareValues(a: DataIdValue, b: DataIdValue): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

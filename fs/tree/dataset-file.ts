@@ -1,0 +1,114 @@
+/** A file of a dataset. One node for all paths of one view that lead to it. */
+
+import { isWaiting, type Attributes, type OpenFile, type Opened, type Waiting } from '../contract.js';
+import type { ObjectRequest } from '../../cache/contract.js';
+import { ButlerfsError } from '../../common/errors.js';
+import type { DatasetRecord, DatasetRow, StoredFile } from '../../registry/contract.js';
+import { FileType } from '../kernel/protocol.js';
+import type { TreeContext } from './context.js';
+import { combine, hashText, inodeNumber } from './identity.js';
+import { type DirectoryNode, TreeNode } from './node.js';
+import { ATTRIBUTE_NAMES, extendedAttribute } from './extended-attributes.js';
+import { fetchAndOpen } from './open-object.js';
+
+/** Key of a file among those of one tree. */
+export function fileKey(viewHash: number, uuid: string, component: string | null): string {
+  return component === null ? `${viewHash}:${uuid}` : `${viewHash}:${uuid}:${component}`;
+}
+
+export class DatasetFile extends TreeNode {
+  readonly isDirectory = false;
+  readonly key: string;
+  readonly uuid: string;
+  readonly component: string | null;
+  /** Name of the collection that it was found in. */
+  readonly collection: string;
+  readonly #context: TreeContext;
+  readonly #modified: number;
+  #size: number | null;
+
+  constructor(parent: DirectoryNode, name: string, key: string, context: TreeContext, row: DatasetRow, file: StoredFile) {
+    super(parent, name);
+    this.key = key;
+    this.uuid = row.uuid;
+    this.component = file.component;
+    this.collection = row.collection.name;
+    this.#context = context;
+    this.#modified = row.ingested === null ? context.catalogue.info.readAt : taiToUnixMilliseconds(row.ingested);
+    this.#size = file.size;
+  }
+
+  attributes(): Attributes | Waiting<Attributes> {
+    if (this.#size !== null) return this.#attributes(this.#size);
+    const request = this.request();
+    const pinned = this.#context.content.reader.pinnedSize(request);
+    if (pinned !== undefined) return this.#attributes((this.#size = pinned));
+    const waiting = this.#context.content.size(request);
+    return {
+      begin: (settle) => {
+        waiting.begin((outcome) => {
+          if ('error' in outcome) settle(outcome);
+          else settle({ value: this.#attributes((this.#size = outcome.value.size)) });
+        });
+      },
+      abort: () => {
+        waiting.abort();
+      },
+    };
+  }
+
+  override open(): Opened | Waiting<Opened> {
+    const opened = fetchAndOpen(this.#context.content, this.request());
+    if (!isWaiting<OpenFile>(opened)) this.#size = opened.size;
+    return opened;
+  }
+
+  override close(opened: Opened): void {
+    if ('fd' in opened) this.#context.content.reader.close(opened);
+  }
+
+  override attributeNames(): readonly string[] {
+    return ATTRIBUTE_NAMES;
+  }
+
+  override extendedAttribute(name: string): string | undefined {
+    const record = this.#record();
+    return extendedAttribute(name, {
+      catalogue: this.#context.catalogue,
+      record,
+      collection: this.collection,
+      request: this.request(record),
+      isCached: (request) => this.#context.content.reader.isPresent(request),
+      file: this.#storedFile(record),
+    });
+  }
+
+  request(record: DatasetRecord = this.#record()): ObjectRequest {
+    return this.#context.content.request(this.#storedFile(record), this.component === null ? this.uuid : `${this.uuid}.${this.component}`);
+  }
+
+  #record(): DatasetRecord {
+    const record = this.#context.catalogue.datasetByUuid(this.uuid);
+    if (record !== undefined) return record;
+    throw new ButlerfsError('unknown-path', { what: `dataset ${this.uuid}`, why: 'the repository no longer has it' });
+  }
+
+  #storedFile(record: DatasetRecord): StoredFile {
+    const file = record.files.find(({ component }) => component === this.component);
+    if (file !== undefined) return file;
+    throw new ButlerfsError('unknown-path', {
+      what: `component '${this.component}' of dataset ${this.uuid}`,
+      why: 'the repository no longer has it',
+    });
+  }
+
+  #attributes(size: number): Attributes {
+    const ino = inodeNumber(combine(hashText(this.uuid), this.component === null ? 0 : hashText(this.component)));
+    return { ino, size, modified: this.#modified, mode: FileType.REGULAR | 0o444, nlink: 1, stable: true };
+  }
+}
+
+/** TAI is ahead of UTC by 37 s since 2017; to a file's time a second more or less does not matter. */
+function taiToUnixMilliseconds(nanoseconds: bigint): number {
+  return Math.max(0, Number(nanoseconds / 1_000_000n) - 37_000);
+}

@@ -1,0 +1,198 @@
+/**
+ * The directories above the trees of dataset types: the root and the operators (docs/paths.md, rule 8).
+ *
+ *     /                      dataset types
+ *     /@collections/<name>/  the same tree, of one collection
+ *     /@by/<key>,<key>/      the same tree, in another key order
+ *     /@repo/                the repository's own files
+ *     /@explain/<path>       how a path resolves
+ *     /@status               the mount's state
+ */
+
+import { ButlerfsError } from '../../common/errors.js';
+import { resolveKey } from '../../registry/keys.js';
+import { decodeValue, encodeValue } from '../../registry/values.js';
+import type { TreeContext } from './context.js';
+import { DataIdDirectory } from './data-id-directory.js';
+import { explainPath, findType } from './explain.js';
+import { combine, hashText, inodeNumber } from './identity.js';
+import { DirectoryNode, type Listing, namedListing, noSuchName, TreeNode } from './node.js';
+import { RepositoryDirectory } from './repository-files.js';
+import { StatusFile, TextFile } from './text-files.js';
+import type { ViewRequest } from './view.js';
+
+/** A directory that lists dataset types: the root, or the top of another view. */
+export class TypesDirectory extends DirectoryNode {
+  readonly #context: TreeContext;
+  readonly #view: ViewRequest;
+
+  constructor(context: TreeContext, view: ViewRequest, parent: DirectoryNode | undefined, name: string) {
+    super(parent, name);
+    this.#context = context;
+    this.#view = view;
+  }
+
+  get ino(): number {
+    if (this.parent === undefined) return 1;
+    return inodeNumber(combine(this.#context.view(this.#view).hash, hashText(`types by ${this.#view.order.join(',')}`)));
+  }
+
+  get modified(): number {
+    return this.#context.catalogue.info.readAt;
+  }
+
+  find(name: string): TreeNode {
+    return this.known(name, () => (name.startsWith('@') ? this.#operator(name) : this.#typeDirectory(name)));
+  }
+
+  listing(): Listing {
+    const names = this.#context.catalogue.typesOn(this.#context.view(this.#view).searchPath).map((type) => type.name);
+    return namedListing(names, true, (name) => this.find(name));
+  }
+
+  #typeDirectory(name: string): TreeNode {
+    const { type, component } = findType(this.#context.catalogue, this.#context.view(this.#view), name);
+    const directory = new DataIdDirectory({ context: this.#context, view: this.#view, typeName: type.name, component }, this, name);
+    if (component !== null && directory.listing().count === 0) throw noSuchName(this, name);
+    return directory;
+  }
+
+  #operator(name: string): TreeNode {
+    switch (name) {
+      case '@collections':
+        if (this.#view.collections.length === 0 || this.parent === undefined)
+          return new CollectionsDirectory(this.#context, this.#view, this, name);
+        break;
+      case '@by':
+        if (this.#view.order.length === 0) return new ByDirectory(this.#context, this.#view, this, name);
+        break;
+      case '@explain':
+        return new ExplainDirectory(this.#context, this.#view, '', this, name);
+      case '@repo':
+        if (this.parent === undefined) return new RepositoryDirectory(this.#context, '', this, name);
+        break;
+      case '@status':
+        if (this.parent === undefined) return new StatusFile(this.#context, this, name);
+        break;
+    }
+    throw noSuchName(this, name);
+  }
+}
+
+/** `@collections`: one directory for every collection. */
+export class CollectionsDirectory extends DirectoryNode {
+  readonly ino = inodeNumber(hashText('@collections'));
+  readonly #context: TreeContext;
+  readonly #view: ViewRequest;
+
+  constructor(context: TreeContext, view: ViewRequest, parent: DirectoryNode, name: string) {
+    super(parent, name);
+    this.#context = context;
+    this.#view = view;
+  }
+
+  get modified(): number {
+    return this.#context.catalogue.info.readAt;
+  }
+
+  find(name: string): TreeNode {
+    return this.known(name, () => {
+      const view = { ...this.#view, collections: [decodeValue(name)] };
+      this.#context.view(view);
+      return new TypesDirectory(this.#context, view, this, name);
+    });
+  }
+
+  listing(): Listing {
+    const names = this.#context.catalogue.collections().map((collection) => encodeValue(collection.name));
+    return namedListing(names, true, (name) => this.find(name));
+  }
+}
+
+/** `@by`: any list of keys resolves; none is listed. */
+class ByDirectory extends DirectoryNode {
+  readonly ino = inodeNumber(hashText('@by'));
+  readonly #context: TreeContext;
+  readonly #view: ViewRequest;
+
+  constructor(context: TreeContext, view: ViewRequest, parent: DirectoryNode, name: string) {
+    super(parent, name);
+    this.#context = context;
+    this.#view = view;
+  }
+
+  get modified(): number {
+    return this.#context.catalogue.info.readAt;
+  }
+
+  find(name: string): TreeNode {
+    return this.known(name, () => {
+      const order = name.split(',').map((key) => resolveKey(this.#context.catalogue.universe, key, this.#context.aliases));
+      if (new Set(order).size !== order.length)
+        throw new ButlerfsError('unknown-dimension', { what: `'${name}'`, why: 'a key is given twice' });
+      return new TypesDirectory(this.#context, { ...this.#view, order }, this, name);
+    });
+  }
+
+  listing(): Listing {
+    return namedListing([], true, (name) => this.find(name));
+  }
+}
+
+/**
+ * `@explain`: mirrors the tree. What is a directory there is a directory here, with its explanation in `explanation.txt`; a file, or a name that does not
+ * resolve, is a text file. A whole path in one component, with %2F for `/`, is always a text file.
+ */
+class ExplainDirectory extends DirectoryNode {
+  static readonly OWN_TEXT = 'explanation.txt';
+  readonly #context: TreeContext;
+  readonly #view: ViewRequest;
+  readonly #target: string;
+
+  constructor(context: TreeContext, view: ViewRequest, target: string, parent: DirectoryNode, name: string) {
+    super(parent, name);
+    this.#context = context;
+    this.#view = view;
+    this.#target = target;
+  }
+
+  get ino(): number {
+    return inodeNumber(hashText(`@explain:${this.path}`));
+  }
+
+  get modified(): number {
+    return this.#context.catalogue.info.readAt;
+  }
+
+  find(name: string): TreeNode {
+    if (name === ExplainDirectory.OWN_TEXT) return new TextFile(this, name, this.#explain(this.#target).text);
+    if (/%2F/i.test(name)) {
+      // A collection's name holds %2F of its own: only what follows `@collections` keeps it.
+      const whole = name.replace(/%2F/gi, '/').replace(/%252F/gi, '%2F');
+      return new TextFile(this, name, this.#explain(this.#join(whole)).text);
+    }
+    const target = this.#join(name);
+    const { text, kind } = this.#explain(target);
+    return kind === 'directory' ? new ExplainDirectory(this.#context, this.#view, target, this, name) : new TextFile(this, name, text);
+  }
+
+  listing(): Listing {
+    return namedListing([ExplainDirectory.OWN_TEXT], false, (name) => this.find(name));
+  }
+
+  #join(name: string): string {
+    return this.#target === '' ? name : `${this.#target}/${name}`;
+  }
+
+  #explain(path: string) {
+    const { catalogue, content, aliases, mountDefaults } = this.#context;
+    return explainPath(catalogue, this.#view, mountDefaults, path, {
+      aliases,
+      originOf: (location) => content.request({ location, member: null, size: null, checksum: null }, '').origin,
+      isCached: (uuid, component) => {
+        const file = catalogue.datasetByUuid(uuid)?.files.find((one) => one.component === component);
+        return file !== undefined && content.reader.isPresent(content.request(file, component === null ? uuid : `${uuid}.${component}`));
+      },
+    });
+  }
+}

@@ -1,0 +1,258 @@
+/** Says how a path resolves, or why not: for `@explain` and `butlerfs explain`. */
+
+import { asButlerfsError, ButlerfsError } from '../../common/errors.js';
+import { didYouMean, nearestIntegers, nearestNames } from '../../common/nearest.js';
+import type { Catalogue, Constraint, DataIdValue, DatasetType, DimensionName } from '../../registry/contract.js';
+import { type KeyAliases, parseKeyValue } from '../../registry/keys.js';
+import { decodeValue, encodeValue } from '../../registry/values.js';
+import { fileNames, shortNames } from './file-names.js';
+import { openView, remainingKeys, type View, type ViewRequest, withDefaults } from './view.js';
+
+/** What is known of where content comes from; given where a mount is at hand. */
+export interface ExplainOptions {
+  readonly aliases?: KeyAliases;
+  /** Display URL of a file at `location`. */
+  readonly originOf?: (location: string) => string;
+  /** Whether the content of a dataset's file is in the cache. */
+  readonly isCached?: (uuid: string, component: string | null) => boolean;
+}
+
+export interface Explanation {
+  /** Lines of `name: text`, ending with a newline. */
+  readonly text: string;
+  /** What the path leads to; `nothing` where it does not resolve. */
+  readonly kind: 'directory' | 'file' | 'nothing';
+}
+
+/** How many values or names an explanation lists. */
+const SAMPLE = 10;
+
+/**
+ * Explains a path below a mount point (components decoded by `/`; a `%2F` counts as `/`). Never throws for a path that does not resolve.
+ * `request` is the view at the mount's root, `defaults` are the mount's own.
+ */
+export function explainPath(
+  catalogue: Catalogue,
+  request: ViewRequest,
+  defaults: Constraint,
+  path: string,
+  options: ExplainOptions = {},
+): Explanation {
+  const components = path
+    .replace(/^%2F|^\/+|\/+$/gi, '')
+    .split('/')
+    .filter((component) => component !== '' && component !== '.');
+  const lines: string[] = [`path: /${components.join('/')}`];
+  try {
+    return explainComponents(catalogue, request, defaults, components, options, lines);
+  } catch (error) {
+    const { code, message } = asButlerfsError(error);
+    lines.push(`result: does not resolve (${code})`, `reason: ${message}`);
+    return { text: `${lines.join('\n')}\n`, kind: 'nothing' };
+  }
+}
+
+function explainComponents(
+  catalogue: Catalogue,
+  request: ViewRequest,
+  defaults: Constraint,
+  components: readonly string[],
+  options: ExplainOptions,
+  lines: string[],
+): Explanation {
+  const [first, second, ...rest] = components;
+  if (first === '@collections' && second !== undefined) {
+    return explainComponents(catalogue, { ...request, collections: [decodeValue(second)] }, defaults, rest, options, lines);
+  }
+  if (first === '@by' && second !== undefined) {
+    return explainComponents(catalogue, { ...request, order: second.split(',') }, defaults, rest, options, lines);
+  }
+  if (first === '@repo') {
+    const below = components.slice(1).join('/');
+    const entries = catalogue.repositoryDirectory(below);
+    if (entries !== undefined) return done(lines, 'directory', `the repository's own directory '${below}', ${entries.length} entries`);
+    if (catalogue.repositoryFile(below) !== undefined) return done(lines, 'file', `the repository's own file '${below}'`);
+    throw new ButlerfsError('unknown-path', {
+      what: `'${below}'`,
+      where: catalogue.info.repository,
+      why: 'the repository records no such file',
+    });
+  }
+  const view = openView(catalogue, request, defaults);
+  lines.push(`repository: ${catalogue.info.repository}`, `searched: ${view.searchPath.collections.map(({ name }) => name).join(', ')}`);
+  if (first === undefined) return done(lines, 'directory', 'the root: dataset types that hold data on the search path');
+  const { type, component } = findType(catalogue, view, first);
+  lines.push(`dataset type: ${type.name} (${type.storageClass})${component === null ? '' : `, component ${component}`}`);
+  lines.push(
+    `required keys: ${type.dimensions.required.join(', ')}${type.dimensions.implied.length === 0 ? '' : `; implied: ${type.dimensions.implied.join(', ')}`}`,
+  );
+  return explainDataId(catalogue, view, type, component, components.slice(1), options, lines);
+}
+
+function explainDataId(
+  catalogue: Catalogue,
+  view: View,
+  type: DatasetType,
+  component: string | null,
+  components: readonly string[],
+  options: ExplainOptions,
+  lines: string[],
+): Explanation {
+  const given = new Map<DimensionName, DataIdValue>();
+  for (const [index, name] of components.entries()) {
+    const constraint = withDefaults(view, type, given);
+    const isLeaf = remainingKeys(view, type, constraint).length === 0;
+    if (isLeaf && (index === components.length - 1 || !name.includes('='))) {
+      const answer = explainFile(catalogue, view, type, component, constraint, name, options, lines);
+      if (answer !== undefined) return answer;
+    }
+    const equals = name.indexOf('=');
+    if (equals <= 0) throw notAKey(view, type, constraint, name);
+    const { dimension, value } = parseKeyValue(catalogue, type, name.slice(0, equals), name.slice(equals + 1), constraint, options.aliases);
+    if (given.has(dimension)) throw new ButlerfsError('unknown-value', { what: `'${name}'`, why: `${dimension} is given already` });
+    const next = new Map([...given, [dimension, value]]);
+    if (isEmpty(catalogue, view, type, withDefaults(view, type, next)))
+      throw noSuchValue(catalogue, view, type, constraint, dimension, value);
+    given.set(dimension, value);
+  }
+  const constraint = withDefaults(view, type, given);
+  lines.push(`data ID: ${dataIdText(constraint) || '(none)'}`);
+  const keys = remainingKeys(view, type, constraint);
+  if (keys.length > 0) return done(lines, 'directory', `a directory; its entries give ${keys[0]}`);
+  const names = leafFiles(catalogue, view, type, component, constraint).map(({ name }) => name);
+  return done(lines, 'directory', `a leaf directory; its files are ${names.map((name) => `'${name}'`).join(', ')}`);
+}
+
+function explainFile(
+  catalogue: Catalogue,
+  view: View,
+  type: DatasetType,
+  component: string | null,
+  constraint: Constraint,
+  name: string,
+  { originOf, isCached }: ExplainOptions,
+  lines: string[],
+): Explanation | undefined {
+  const files = leafFiles(catalogue, view, type, component, constraint);
+  const matching = files.filter((file) => file.name === name || shortNames(view, type, file).includes(name));
+  const listed = matching.find((file) => file.name === name) ?? (matching.length === 1 ? matching[0] : undefined);
+  if (listed === undefined && matching.length > 1) {
+    throw new ButlerfsError('ambiguous', {
+      what: `'${name}'`,
+      why: `${matching.length} calibrations are valid at different times`,
+      advice: `name one of ${matching.map((file) => `'${file.name}'`).join(', ')}`,
+    });
+  }
+  if (listed === undefined) {
+    if (name.includes('=')) return undefined;
+    throw new ButlerfsError('unknown-path', {
+      what: `file '${name}'`,
+      why: `the files of ${dataIdText(constraint)} are ${files.map((file) => `'${file.name}'`).join(', ')}`,
+    });
+  }
+  const { row, file } = listed;
+  lines.push(`data ID: ${dataIdText(constraint)}`, `dataset: ${row.uuid}`, `found in: ${row.collection.name}`);
+  lines.push(
+    `size: ${file.size ?? 'not recorded'}`,
+    `checksum: ${file.checksum === null ? 'not recorded: pinned to its first fetch' : `blake2b512:${file.checksum}`}`,
+  );
+  lines.push(
+    `origin: ${safely(() => originOf?.(file.location) ?? file.location)}${file.member === null ? '' : `, member '${file.member}'`}`,
+  );
+  if (isCached !== undefined) lines.push(`cached: ${safely(() => (isCached(row.uuid, file.component) ? 'yes' : 'no'))}`);
+  return done(lines, 'file', 'a dataset file');
+}
+
+function leafFiles(catalogue: Catalogue, view: View, type: DatasetType, component: string | null, constraint: Constraint) {
+  const answer = catalogue.directory({ type, searchPath: view.searchPath, constraint, keys: [], rowLimit: Number.MAX_SAFE_INTEGER });
+  return answer.kind === 'rows' ? fileNames(view, type, component, answer.rows) : [];
+}
+
+function isEmpty(catalogue: Catalogue, view: View, type: DatasetType, constraint: Constraint): boolean {
+  const keys = remainingKeys(view, type, constraint);
+  const answer = catalogue.directory({ type, searchPath: view.searchPath, constraint, keys, rowLimit: 0 });
+  return answer.kind === 'rows' ? answer.rows.length === 0 : answer.values.length === 0;
+}
+
+/** The type and component that the first component of a path names. Throws `unknown-dataset-type` with the nearest. */
+export function findType(
+  catalogue: Catalogue,
+  view: View,
+  name: string,
+): { readonly type: DatasetType; readonly component: string | null } {
+  const here = catalogue.typesOn(view.searchPath);
+  const whole = here.find((type) => type.name === name);
+  if (whole !== undefined) return { type: whole, component: null };
+  const dot = name.lastIndexOf('.');
+  const composite = dot > 0 ? here.find((type) => type.name === name.slice(0, dot)) : undefined;
+  if (composite !== undefined) return { type: composite, component: name.slice(dot + 1) };
+  const elsewhere = catalogue.datasetType(name) !== undefined;
+  const names = here.map((type) => type.name);
+  throw new ButlerfsError('unknown-dataset-type', {
+    what: `dataset type '${name}'`,
+    why: elsewhere ? 'it has no stored datasets in the collections searched' : 'the repository has no such type',
+    advice:
+      didYouMean(nearestNames(name, names)) ?? `types here: ${names.slice(0, SAMPLE).join(', ')}${names.length > SAMPLE ? ', ...' : ''}`,
+  });
+}
+
+function notAKey(view: View, type: DatasetType, constraint: Constraint, name: string): ButlerfsError {
+  const [next] = remainingKeys(view, type, constraint);
+  return new ButlerfsError('unknown-dimension', {
+    what: `'${name}'`,
+    why: next === undefined ? 'no such file' : `a component here is KEY=VALUE; the next key is ${next}`,
+    advice: next === undefined ? undefined : `list the directory to see its values`,
+  });
+}
+
+function noSuchValue(
+  catalogue: Catalogue,
+  view: View,
+  type: DatasetType,
+  constraint: Constraint,
+  dimension: DimensionName,
+  value: DataIdValue,
+): ButlerfsError {
+  const wanted = new Map([...constraint, [dimension, value]]);
+  const what = `${dimension}=${encodeValue(value)} of ${type.name}`;
+  if (catalogue.isRegisteredOnly({ type, searchPath: view.searchPath, constraint: wanted })) {
+    return new ButlerfsError('unknown-value', { what, why: 'the registry knows such a dataset, but no file of it is stored' });
+  }
+  const isRequired = type.dimensions.required.includes(dimension);
+  if (!isRequired)
+    return new ButlerfsError('unknown-value', { what, why: `no dataset with ${dataIdText(constraint)} has it: implied values must agree` });
+  const keys = [dimension, ...remainingKeys(view, type, wanted).filter((key) => key !== dimension)];
+  const answer = catalogue.directory({ type, searchPath: view.searchPath, constraint, keys, rowLimit: 0 });
+  const column = type.dimensions.required.indexOf(dimension);
+  const values = answer.kind === 'values' ? answer.values : [...new Set(answer.rows.map((row) => row.values[column]!))];
+  const nearest =
+    typeof value === 'number'
+      ? nearestIntegers(
+          value,
+          values.filter((one): one is number => typeof one === 'number'),
+        ).map(String)
+      : nearestNames(value, values.map(String));
+  const shown = nearest.length > 0 ? nearest : values.slice(0, SAMPLE).map(String);
+  return new ButlerfsError('unknown-value', {
+    what,
+    why: constraint.size === 0 ? 'no dataset has it' : `no dataset with ${dataIdText(constraint)} has it`,
+    advice: `the nearest of ${values.length} are ${shown.map((one) => `${dimension}=${encodeValue(one)}`).join(', ')}`,
+  });
+}
+
+function dataIdText(constraint: Constraint): string {
+  return [...constraint].map(([dimension, value]) => `${dimension}=${encodeValue(value)}`).join(' ');
+}
+
+function done(lines: string[], kind: 'directory' | 'file', result: string): Explanation {
+  lines.push(`result: ${result}`);
+  return { text: `${lines.join('\n')}\n`, kind };
+}
+
+function safely(text: () => string): string {
+  try {
+    return text();
+  } catch (error) {
+    return `refused (${asButlerfsError(error).message})`;
+  }
+}

@@ -1,0 +1,59 @@
+/** Names of dataset files (docs/paths.md, rule 7). */
+
+import type { DatasetRow, DatasetType, StoredFile, Validity } from '../../registry/contract.js';
+import { encodeValue } from '../../registry/values.js';
+import type { View } from './view.js';
+
+export interface NamedFile {
+  readonly name: string;
+  readonly row: DatasetRow;
+  readonly file: StoredFile;
+}
+
+/**
+ * The files of one data ID with their names: `<type>_<value>_<value>.<extension>`, of a dataset stored in parts `<type>.<component>_...`. Where several
+ * calibrations are certified for the data ID each name also says when it is valid: `bias_13_from-20150101T000000_until-20160524T000000.fits`.
+ * `component` leaves only files of that component.
+ */
+export function fileNames(view: View, type: DatasetType, component: string | null, rows: readonly DatasetRow[]): NamedFile[] {
+  const named: NamedFile[] = [];
+  for (const row of rows) {
+    const validity = rows.length > 1 && row.validity !== null ? validityText(row.validity) : '';
+    for (const file of row.files) {
+      if (component !== null && file.component !== component) continue;
+      named.push({ name: `${stem(view, type, row, file)}${validity}${file.extension}`, row, file });
+    }
+  }
+  return named;
+}
+
+/** The unlisted short names of one data ID's files: `<type>.<extension>`, and the long name without its validity. */
+export function shortNames(view: View, type: DatasetType, { row, file }: NamedFile): string[] {
+  return [`${typeName(type, file)}${file.extension}`, `${stem(view, type, row, file)}${file.extension}`];
+}
+
+function typeName(type: DatasetType, file: StoredFile): string {
+  return file.component === null ? type.name : `${type.name}.${file.component}`;
+}
+
+function stem(view: View, type: DatasetType, row: DatasetRow, file: StoredFile): string {
+  const { required } = type.dimensions;
+  let text = typeName(type, file);
+  for (let i = 0; i < required.length; i++) {
+    const value = row.values[i]!;
+    if (view.defaults.get(required[i]!) !== value) text += `_${encodeValue(value)}`;
+  }
+  return text;
+}
+
+function validityText({ begin, end }: Validity): string {
+  return `${begin === null ? '' : `_from-${instantText(begin)}`}${end === null ? '' : `_until-${instantText(end)}`}`;
+}
+
+/** TAI as a calendar date and time, with a fraction only where there is one: `20150101T000000`, `20150101T000000.5`. */
+export function instantText(nanoseconds: bigint): string {
+  const second = 1_000_000_000n;
+  const fraction = ((nanoseconds % second) + second) % second;
+  const whole = new Date(Number((nanoseconds - fraction) / 1_000_000n)).toISOString().slice(0, 19).replace(/[-:]/g, '');
+  return fraction === 0n ? whole : `${whole}.${fraction.toString().padStart(9, '0').replace(/0+$/, '')}`;
+}

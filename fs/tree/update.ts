@@ -1,0 +1,96 @@
+/** What the kernel must forget when one catalogue takes the place of another. */
+
+import type { Catalogue } from '../../registry/contract.js';
+import type { Invalidation, NodeId } from '../contract.js';
+import type { TreeContext } from './context.js';
+import { DataIdDirectory } from './data-id-directory.js';
+import { DatasetFile } from './dataset-file.js';
+import { CollectionsDirectory, TypesDirectory } from './directories.js';
+import { type DirectoryNode, listingHash, type TreeNode } from './node.js';
+import { RepositoryDirectory, RepositoryFile } from './repository-files.js';
+
+/**
+ * Makes `next` the context's catalogue and compares what the kernel was told with what is so now. Types whose fingerprint is unchanged, on a search path
+ * that is unchanged, are not looked at.
+ */
+export function invalidations(
+  context: TreeContext,
+  former: Catalogue,
+  next: Catalogue,
+  nodes: ReadonlyMap<NodeId, TreeNode>,
+): Invalidation[] {
+  const sameChains = JSON.stringify(former.collections()) === JSON.stringify(next.collections());
+  context.replaceCatalogue(next);
+  const unchanged = new Set<string>();
+  if (sameChains) {
+    for (const type of next.datasetTypes()) {
+      const before = former.datasetType(type.name);
+      if (before !== undefined && former.fingerprint(before) === next.fingerprint(type)) unchanged.add(type.name);
+    }
+  }
+  const found: Invalidation[] = [];
+  for (const node of nodes.values()) {
+    if (node instanceof DataIdDirectory) {
+      if (unchanged.has(node.tree.typeName)) continue;
+      compareDirectory(node, found);
+    } else if (node instanceof TypesDirectory || node instanceof CollectionsDirectory || node instanceof RepositoryDirectory) {
+      found.push({ kind: 'node', node: node.id });
+      forgetGoneChildren(node, found);
+    } else if (node instanceof RepositoryFile) {
+      if (node.parent !== undefined) found.push({ kind: 'entry', parent: node.parent.id, name: node.name });
+    } else if (node instanceof DatasetFile && !unchanged.has(next.datasetByUuid(node.uuid)?.type.name ?? '')) {
+      compareFile(node, found);
+    }
+  }
+  return found;
+}
+
+function compareDirectory(directory: DataIdDirectory, found: Invalidation[]): void {
+  if (directory.listed !== 0 && listedNow(directory) !== directory.listed) found.push({ kind: 'node', node: directory.id });
+  forgetGoneChildren(directory, found);
+}
+
+function listedNow(directory: DataIdDirectory): number {
+  try {
+    return listingHash(directory.listing());
+  } catch {
+    return 0;
+  }
+}
+
+function forgetGoneChildren(directory: DirectoryNode, found: Invalidation[]): void {
+  for (const name of [...(directory.children?.keys() ?? [])]) {
+    if (name.startsWith('@') || resolves(directory, name)) continue;
+    found.push({ kind: 'entry', parent: directory.id, name });
+    directory.children?.delete(name);
+  }
+}
+
+/** Whether the name would be found anew, whatever the kernel knows, and lead to the same. */
+function resolves(directory: DirectoryNode, name: string): boolean {
+  const known = directory.children?.get(name);
+  directory.children?.delete(name);
+  try {
+    const now = directory.find(name);
+    return !(known instanceof DatasetFile && now instanceof DatasetFile) || known.uuid === now.uuid;
+  } catch {
+    return false;
+  } finally {
+    if (known !== undefined) directory.children?.set(name, known);
+  }
+}
+
+/** A name in a leaf that now leads to another dataset, or to none. */
+function compareFile(file: DatasetFile, found: Invalidation[]): void {
+  if (!(file.parent instanceof DataIdDirectory)) return;
+  const now = namesNow(file.parent);
+  if (now.get(file.name) !== file.uuid) found.push({ kind: 'entry', parent: file.parent.id, name: file.name });
+}
+
+function namesNow(directory: DataIdDirectory): Map<string, string> {
+  try {
+    return new Map(directory.files().map(({ name, row }) => [name, row.uuid]));
+  } catch {
+    return new Map();
+  }
+}

@@ -1,0 +1,42 @@
+/** What the thread that talks to the kernel and the main thread, which talks to remotes, say to each other. */
+
+import type { ObjectRequest } from '../cache/contract.js';
+import type { SerializedError } from '../common/errors.js';
+import type { DataIdValue } from '../registry/contract.js';
+import type { KernelStatistics } from './contract.js';
+
+/** What the reader thread is started with. */
+export interface ReaderSettings {
+  readonly catalogueFile: string;
+  readonly cacheDirectory: string;
+  readonly verify: 'fetch' | 'open';
+  /** URL of the repository's root, as its remote gives it. */
+  readonly repositoryUrl: string;
+  readonly collections: readonly string[];
+  readonly defaults: Readonly<Record<string, DataIdValue>>;
+  readonly aliases: Readonly<Record<string, string>>;
+  readonly owner: { readonly uid: number; readonly gid: number };
+  /** Read end of the pipe that wakes the reader thread. */
+  readonly wake: number;
+}
+
+/** To the reader thread. `token` is that of the question answered. */
+export type ToReader =
+  | { readonly kind: 'serve'; readonly device: number }
+  | { readonly kind: 'settled'; readonly token: number; readonly value: unknown }
+  | { readonly kind: 'failed'; readonly token: number; readonly error: SerializedError }
+  | { readonly kind: 'catalogue'; readonly file: string }
+  | { readonly kind: 'statistics'; readonly token: number }
+  | { readonly kind: 'stop' };
+
+/** From the reader thread. */
+export type FromReader =
+  | { readonly kind: 'ready'; readonly searchPath: readonly string[]; readonly defaults: Readonly<Record<string, DataIdValue>> }
+  | { readonly kind: 'unusable'; readonly error: SerializedError }
+  | { readonly kind: 'fetch' | 'size'; readonly token: number; readonly request: ObjectRequest }
+  | { readonly kind: 'status'; readonly token: number }
+  | { readonly kind: 'abort'; readonly token: number }
+  | { readonly kind: 'statistics'; readonly token: number; readonly statistics: KernelStatistics }
+  | { readonly kind: 'error'; readonly path: string; readonly operation: string; readonly error: SerializedError }
+  | { readonly kind: 'invalidate'; readonly frames: readonly Uint8Array[] }
+  | { readonly kind: 'ended' };

@@ -1,0 +1,212 @@
+/**
+ * The configuration file:
+ *
+ *     sources:
+ *       hsc:                                  # `butlerfs mount hsc /mnt/hsc`
+ *         repository: https://data.example.org/hsc/repo
+ *         collections: [HSC/runs/RC2]
+ *         default: {instrument: HSC}
+ *     credentials:                            # by host, or host:port
+ *       data.example.org: {username: me, password: secret}
+ *       other.example.org: {bearer-file: /home/me/.token}
+ *     defaults:                               # for every mount; names and values as after -o
+ *       cache-size: 200G
+ *     aliases:                                # extra names for dimensions
+ *       chip: detector
+ *
+ * The user's file is read before the system's; a source, a host or a default that both name is taken from the user's.
+ */
+
+import { readFile, stat } from 'node:fs/promises';
+import { LineCounter, isNode, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { ButlerfsError } from '../common/errors.js';
+import { didYouMean, nearestNames } from '../common/nearest.js';
+import { hasErrno } from './errno.js';
+import { LOG_LEVELS } from './log.js';
+import type { Document } from 'yaml';
+
+const texts = z.union([z.string().transform((text) => [text]), z.array(z.string())]);
+const text = z.union([z.string(), z.number().transform(String)]);
+
+const sourceSchema = z.strictObject({
+  repository: z.string().min(1),
+  collections: texts.optional(),
+  default: z.record(z.string(), text).optional(),
+});
+
+const credentialSchema = z
+  .strictObject({
+    username: z.string().min(1).optional(),
+    password: z.string().optional(),
+    bearer: z.string().min(1).optional(),
+    'bearer-file': z.string().startsWith('/', 'must be an absolute path').optional(),
+  })
+  .refine(
+    (entry) =>
+      (entry.username !== undefined && entry.password !== undefined ? 1 : 0) +
+        (entry.bearer === undefined ? 0 : 1) +
+        (entry['bearer-file'] === undefined ? 0 : 1) ===
+        1 && (entry.username === undefined) === (entry.password === undefined),
+    'must give username and password, or bearer, or bearer-file',
+  );
+
+const defaultsSchema = z.strictObject({
+  cache: z.string().startsWith('/', 'must be an absolute path').optional(),
+  'cache-size': text.optional(),
+  verify: z.enum(['fetch', 'open']).optional(),
+  collections: texts.optional(),
+  default: z.record(z.string(), text).optional(),
+  deadline: text.optional(),
+  'idle-timeout': text.optional(),
+  poll: text.optional(),
+  'log-level': z.enum(LOG_LEVELS).optional(),
+  allow_other: z.boolean().optional(),
+});
+
+const aliasesSchema = z.record(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'an alias is letters, digits and underscores'),
+  z.string().min(1),
+);
+
+const fileSchema = z.strictObject({
+  sources: z.record(z.string().regex(/^[^/:]+$/, 'a name holds no slash and no colon'), sourceSchema).default({}),
+  credentials: z.record(z.string(), credentialSchema).default({}),
+  defaults: defaultsSchema.default({}),
+  aliases: aliasesSchema.default({}),
+});
+
+/** A repository with a name. */
+export type NamedSource = Readonly<z.infer<typeof sourceSchema>>;
+/** Credentials of one host; exactly one kind is given. */
+export type HostCredentials = Readonly<z.infer<typeof credentialSchema>>;
+/** Options for every mount, as text. */
+export type ConfiguredDefaults = Readonly<z.infer<typeof defaultsSchema>>;
+
+export interface Configuration {
+  readonly sources: Readonly<Record<string, NamedSource>>;
+  /** By host or host:port. */
+  readonly credentials: Readonly<Record<string, HostCredentials>>;
+  readonly defaults: ConfiguredDefaults;
+  /** Extra names for dimensions: alias -> canonical name. */
+  readonly aliases: Readonly<Record<string, string>>;
+}
+
+/** The keys that may stand at a place of the file, for the nearest one; undefined where any may. */
+function knownKeys(path: readonly PropertyKey[]): readonly string[] | undefined {
+  const [section] = path;
+  if (path.length === 0) return Object.keys(fileSchema.shape);
+  if (path.length === 1) return section === 'defaults' ? Object.keys(defaultsSchema.shape) : undefined;
+  if (path.length === 2 && section === 'sources') return Object.keys(sourceSchema.shape);
+  if (path.length === 2 && section === 'credentials') return Object.keys(credentialSchema.shape);
+  return undefined;
+}
+
+/**
+ * Reads the files that exist and puts them together.
+ *
+ * @throws ButlerfsError `configuration`, naming the file, the line and the key; also where others may read a file that holds secrets.
+ */
+export async function loadConfiguration(files: readonly string[]): Promise<Configuration> {
+  const parts = (await Promise.all(files.map(loadFile))).filter((part) => part !== undefined);
+  return parts.reduceRight<Configuration>(
+    (below, above) => ({
+      sources: { ...below.sources, ...above.sources },
+      credentials: { ...below.credentials, ...above.credentials },
+      defaults: { ...below.defaults, ...above.defaults },
+      aliases: { ...below.aliases, ...above.aliases },
+    }),
+    { sources: {}, credentials: {}, defaults: {}, aliases: {} },
+  );
+}
+
+async function loadFile(file: string): Promise<Configuration | undefined> {
+  let content: string;
+  try {
+    content = await readFile(file, 'utf8');
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw new ButlerfsError('configuration', { what: `cannot read ${file}`, why: error instanceof Error ? error.message : String(error) });
+  }
+  const configuration = parseConfiguration(content, file);
+  const holdsSecrets = Object.values(configuration.credentials).some((entry) => (entry.password ?? entry.bearer) !== undefined);
+  if (holdsSecrets && ((await stat(file)).mode & 0o007) !== 0) {
+    throw new ButlerfsError('configuration', {
+      what: `${file} holds passwords or tokens`,
+      why: 'everybody on this host may read it',
+      advice: `chmod 600 ${file}`,
+    });
+  }
+  return configuration;
+}
+
+/** Parses one file's text; `file` is for messages. Values never appear in them, since they may be secret. */
+export function parseConfiguration(content: string, file: string): Configuration {
+  const lines = new LineCounter();
+  const document = parseDocument(content, { lineCounter: lines, prettyErrors: false });
+  const [syntax] = document.errors;
+  if (syntax !== undefined) {
+    throw new ButlerfsError('configuration', {
+      what: `${file}:${lines.linePos(syntax.pos[0]).line}`,
+      why: syntax.code.toLowerCase().replaceAll('_', ' '),
+    });
+  }
+  const parsed = fileSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {}, { reportInput: false });
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  if (issue.code === 'unrecognized_keys') {
+    const key = issue.keys[0]!;
+    const known = knownKeys(issue.path) ?? [];
+    throw new ButlerfsError('configuration', {
+      what: `${file}:${lineOf(document, lines, [...issue.path, key])}`,
+      why: `unknown key '${[...issue.path, key].join('.')}'`,
+      advice: didYouMean(nearestNames(key, known, 1)) ?? `known here: ${known.join(', ')}`,
+    });
+  }
+  throw new ButlerfsError('configuration', {
+    what: `${file}:${lineOf(document, lines, issue.path)}`,
+    why: `'${issue.path.join('.')}' ${describeIssue(issue)}`,
+  });
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'custom' || (issue.code === 'invalid_format' && issue.message !== '')) return issue.message;
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.join(', ')}`;
+  if (issue.code === 'invalid_type') return `must be ${issue.expected === 'record' ? 'a mapping' : `a ${issue.expected}`}`;
+  if (issue.code === 'invalid_union') return 'must be a text, or a list of texts where several are meant';
+  return issue.message;
+}
+
+/** Line of the innermost part of `path` that the file has; keys that are not nodes of their own are where their parent is. */
+function lineOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): number {
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
+  }
+  return 1;
+}
+
+/** Credentials by host as the proxy takes them; tokens are read from their files. Throws `configuration` for a file that cannot be read. */
+export async function readCredentials(credentials: Configuration['credentials']): Promise<Record<string, ResolvedCredentials>> {
+  const entries = Object.entries(credentials).map(async ([host, entry]) => [host, await resolveCredentials(host, entry)] as const);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+export type ResolvedCredentials = { readonly username: string; readonly password: string } | { readonly bearer: string };
+
+async function resolveCredentials(
+  host: string,
+  { username, password, bearer, 'bearer-file': file }: HostCredentials,
+): Promise<ResolvedCredentials> {
+  if (username !== undefined && password !== undefined) return { username, password };
+  if (bearer !== undefined) return { bearer };
+  const token = await readFile(file ?? '', 'utf8').catch((cause: unknown) => {
+    throw new ButlerfsError('configuration', {
+      what: `cannot read the bearer-file of ${host}`,
+      where: file,
+      why: cause instanceof Error ? cause.message : '',
+      cause,
+    });
+  });
+  return { bearer: token.trim() };
+}

@@ -1,0 +1,64 @@
+/** Makes a catalogue in a thread of its own, so that the caller's event loop lives while a large registry is read. */
+
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { ButlerfsError, deserializeError } from '../common/errors.js';
+import type { SerializedError } from '../common/errors.js';
+import type { CatalogueInfo } from '../registry/contract.js';
+import type { Gen3Configuration } from '../registry/open.js';
+
+/** What is read and what is made of it. Plain data: it travels to the thread. */
+export interface IndexTask {
+  readonly configuration: Gen3Configuration;
+  /** SQLite file, opened read-only. */
+  readonly registryFile: string;
+  /** Display form: URL or absolute directory. */
+  readonly repository: string;
+  /** File to make; there is none by this name yet. */
+  readonly target: string;
+  readonly validator: string | null;
+  readonly version: number;
+}
+
+/** From the thread. */
+export type IndexMessage =
+  | { readonly kind: 'progress'; readonly records: number }
+  | { readonly kind: 'done'; readonly info: CatalogueInfo }
+  | { readonly kind: 'failed'; readonly error: SerializedError };
+
+/** Rejects with what the registry's reader found wrong, or `interrupted`; nothing is left at `target` then. */
+export async function indexCatalogue(
+  task: IndexTask,
+  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (records: number) => void },
+): Promise<CatalogueInfo> {
+  if (signal.aborted) throw interrupted(task);
+  const worker = new Worker(threadFile(), { workerData: task });
+  try {
+    return await new Promise<CatalogueInfo>((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(interrupted(task)), { once: true });
+      worker.on('message', (message: IndexMessage) => {
+        if (message.kind === 'progress') onProgress(message.records);
+        else if (message.kind === 'done') resolve(message.info);
+        else reject(deserializeError(message.error));
+      });
+      worker.once('error', reject);
+      worker.once('exit', (code) => reject(new ButlerfsError('internal', { what: `the indexing thread ended with status ${code}` })));
+    });
+  } catch (error) {
+    await worker.terminate();
+    for (const suffix of ['', '-journal', '-wal', '-shm']) await rm(task.target + suffix, { force: true });
+    throw error;
+  }
+}
+
+/** The built file, also where this module runs from its source (tests): a thread takes no TypeScript. */
+function threadFile(): string {
+  const beside = fileURLToPath(new URL('./index-worker.js', import.meta.url));
+  return existsSync(beside) ? beside : fileURLToPath(new URL('../dist/mounts/index-worker.js', import.meta.url));
+}
+
+function interrupted({ repository }: IndexTask): ButlerfsError {
+  return new ButlerfsError('interrupted', { what: `indexing ${repository} was interrupted` });
+}

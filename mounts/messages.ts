@@ -1,0 +1,106 @@
+/** What goes over a control socket: one line of JSON each way. Both sides check what they get. */
+
+import { z } from 'zod';
+import { ERRNO_OF_CODE } from '../common/errors.js';
+import type { ErrorCode, SerializedError } from '../common/errors.js';
+import type { CatalogueInfo } from '../registry/contract.js';
+import type { MountStatus } from './contract.js';
+
+export const requestSchema = z.discriminatedUnion('command', [
+  z.strictObject({ command: z.literal('status') }),
+  /** Look at the origin now. */
+  z.strictObject({ command: z.literal('refresh') }),
+  z.strictObject({ command: z.literal('unmount') }),
+  /** `path` is below the mount point, without a leading slash. */
+  z.strictObject({ command: z.literal('explain'), path: z.string().max(16_384) }),
+]);
+
+export type ControlRequest = z.infer<typeof requestSchema>;
+export type ControlCommand = ControlRequest['command'];
+
+const errorCodes = Object.keys(ERRNO_OF_CODE) as [ErrorCode, ...ErrorCode[]];
+
+/** The form in which errors travel: see SerializedError. */
+export const errorSchema: z.ZodType<SerializedError> = z.object({
+  code: z.enum(errorCodes),
+  detail: z.object({
+    what: z.string(),
+    where: z.string().optional(),
+    why: z.string().optional(),
+    advice: z.string().optional(),
+    cause: z.string().optional(),
+  }),
+});
+
+const infoSchema: z.ZodType<CatalogueInfo> = z.object({
+  version: z.number(),
+  repository: z.string(),
+  format: z.enum(['gen3', 'gen2', 'native']),
+  validator: z.string().nullable(),
+  readAt: z.number(),
+  datasets: z.number(),
+  unstored: z.number(),
+  universe: z.object({ version: z.number(), namespace: z.string() }),
+});
+
+const statusSchema: z.ZodType<MountStatus> = z.object({
+  source: z.string(),
+  mountPoint: z.string(),
+  pid: z.number(),
+  mountedAt: z.number(),
+  state: z.enum(['ok', 'origin-unreachable']),
+  problem: z.string().exactOptional(),
+  searchPath: z.array(z.string()),
+  defaults: z.record(z.string(), z.string()),
+  catalogue: infoSchema,
+  cache: z.object({
+    directory: z.string(),
+    objects: z.number(),
+    bytes: z.number(),
+    limit: z.number(),
+    fetches: z.number(),
+    fetchedBytes: z.number(),
+    hits: z.number(),
+    evictions: z.number(),
+    wrongDigest: z.number(),
+    wrongSize: z.number(),
+    failures: z.number(),
+    inFlight: z.number(),
+  }),
+  kernel: z.object({
+    protocol: z.string(),
+    passthrough: z.boolean(),
+    requests: z.record(z.string(), z.number()),
+    nodes: z.number(),
+    open: z.number(),
+    waiting: z.number(),
+  }),
+  memory: z.object({ resident: z.number(), peak: z.number() }),
+  errors: z.array(z.object({ at: z.number(), path: z.string(), message: z.string() })),
+  logFile: z.string().nullable(),
+});
+
+/** What each command answers. */
+export const resultSchemas = {
+  status: statusSchema,
+  refresh: infoSchema,
+  unmount: z.null(),
+  explain: z.string(),
+};
+
+export interface ControlResults {
+  readonly status: MountStatus;
+  readonly refresh: CatalogueInfo;
+  /** Answered before the mount ends. */
+  readonly unmount: null;
+  readonly explain: string;
+}
+
+export const responseSchema = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), result: z.unknown() }),
+  z.object({ ok: z.literal(false), error: errorSchema }),
+]);
+
+/** Longest line either side takes, bytes. */
+export const LONGEST_REQUEST = 64 * 1024;
+export const LONGEST_RESPONSE = 8 * 1024 * 1024;

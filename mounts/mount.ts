@@ -1,0 +1,243 @@
+/**
+ * A mount, put together: catalogue and search path, cache, remotes, the thread that talks to the kernel, and the poll that takes in new data.
+ *
+ *     kernel <-> reader thread (tree, inodes, catalogue, cached objects)
+ *                   | asks for what is not here
+ *                main thread (cache <- remotes; origin poll; control socket)
+ */
+
+import { readFileSync } from 'node:fs';
+import { stat, writeFile } from 'node:fs/promises';
+import { openCache } from '../cache/store.js';
+import type { ObjectCache, ObjectRequest } from '../cache/contract.js';
+import { asButlerfsError, ButlerfsError } from '../common/errors.js';
+import { attach, detach } from '../fs/kernel/mount.js';
+import { openCatalogue } from '../registry/open.js';
+import type { CatalogueInfo, DataIdValue } from '../registry/contract.js';
+import type { Mounted, MountOptions, MountStatus } from './contract.js';
+import { parseDefaults } from './defaults.js';
+import type { Logger } from './log.js';
+import { openOrigins, type Origins } from './open-origins.js';
+import { ReaderHost } from './reader-host.js';
+import type { OpenedSource } from './source.js';
+
+/** Errors that `status` remembers. */
+const ERRORS_KEPT = 20;
+
+/**
+ * Mounts and serves until unmounted. The caller keeps `opened` open until {@link Mounted.ended} and closes it.
+ * Rejects, with nothing left mounted, where the search path does not resolve, the cache cannot be used, or the mount fails.
+ */
+export async function mountRepository(options: MountOptions, opened: OpenedSource, log: Logger, logFile: string | null): Promise<Mounted> {
+  const origins = openOrigins(opened, { deadline: options.deadline, idleTimeout: options.idleTimeout, credentials: opened.credentials });
+  const cache = openCache({
+    directory: options.cacheDirectory,
+    limit: options.cacheLimit,
+    verify: options.verify,
+    openOrigin: origins.open,
+    logger: log,
+  });
+  const mount = new Mount(options, opened, cache, origins, log, logFile);
+  try {
+    await mount.start();
+  } catch (error) {
+    await mount.close();
+    await origins.close();
+    throw error;
+  }
+  void mount.ended.then(() => origins.close());
+  return mount;
+}
+
+class Mount implements Mounted {
+  readonly options: MountOptions;
+  readonly ended: Promise<void>;
+  readonly #opened: OpenedSource;
+  readonly #cache: ObjectCache;
+  readonly #log: Logger;
+  readonly #logFile: string | null;
+  readonly #mountedAt = Date.now();
+  readonly #errors: { at: number; path: string; message: string }[] = [];
+  readonly #closing = new AbortController();
+  readonly #reader: ReaderHost;
+  #info: CatalogueInfo;
+  #catalogueFile: string;
+  #problem: ButlerfsError | undefined;
+  #searchPath: readonly string[] = [];
+  #defaults: Readonly<Record<string, DataIdValue>> = {};
+  #polling: NodeJS.Timeout | undefined;
+  #refreshing: Promise<CatalogueInfo> | undefined;
+  #attached = false;
+  #unmounting: Promise<void> | undefined;
+
+  constructor(options: MountOptions, opened: OpenedSource, cache: ObjectCache, origins: Origins, log: Logger, logFile: string | null) {
+    this.options = options;
+    this.#opened = opened;
+    this.#cache = cache;
+    this.#log = log;
+    this.#logFile = logFile;
+    this.#info = opened.info;
+    this.#catalogueFile = opened.catalogueFile;
+    this.#problem = opened.problem;
+    this.#reader = new ReaderHost(
+      {
+        catalogueFile: opened.catalogueFile,
+        cacheDirectory: options.cacheDirectory,
+        verify: options.verify,
+        repositoryUrl: opened.remote.url,
+        collections: options.collections,
+        defaults: this.#mountDefaults(),
+        aliases: options.aliases ?? {},
+        owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+      },
+      {
+        fetch: (request, signal) => this.#cache.ensure(request, { signal }),
+        size: (request, signal) => sizeAtOrigin(origins, request, signal),
+        status: async () => `${JSON.stringify(await this.status(), null, 2)}\n`,
+        onError: (path, operation, error) => {
+          this.#noteError(path, operation, error);
+        },
+      },
+    );
+    this.ended = this.#reader.ended.then(() => this.close());
+  }
+
+  async start(): Promise<void> {
+    const { searchPath, defaults } = await this.#reader.ready;
+    this.#searchPath = searchPath;
+    this.#defaults = defaults;
+    const { mountPoint, allowOther } = this.options;
+    const device = await attach({ mountPoint, name: this.#opened.repository, allowOther });
+    this.#attached = true;
+    this.#reader.serve(device);
+    try {
+      await this.#raiseReadahead();
+    } catch (error) {
+      await this.unmount();
+      throw error;
+    }
+    this.#schedulePoll();
+  }
+
+  async status(): Promise<MountStatus> {
+    const kernel = await this.#reader.statistics();
+    return {
+      source: this.#opened.repository,
+      mountPoint: this.options.mountPoint,
+      pid: process.pid,
+      mountedAt: this.#mountedAt,
+      state: this.#problem === undefined ? 'ok' : 'origin-unreachable',
+      ...(this.#problem === undefined ? {} : { problem: this.#problem.message }),
+      searchPath: this.#searchPath,
+      defaults: Object.fromEntries(Object.entries(this.#defaults).map(([key, value]) => [key, String(value)])),
+      catalogue: this.#info,
+      cache: this.#cache.statistics(),
+      kernel,
+      memory: { resident: process.memoryUsage.rss(), peak: peakMemory() },
+      errors: [...this.#errors],
+      logFile: this.#logFile,
+    };
+  }
+
+  refresh(): Promise<CatalogueInfo> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  unmount(): Promise<void> {
+    this.#unmounting ??= this.#unmount();
+    return this.#unmounting;
+  }
+
+  /** Frees what the mount holds, without unmounting. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    clearTimeout(this.#polling);
+    await this.#reader.close();
+    await this.#cache.close();
+  }
+
+  async #unmount(): Promise<void> {
+    if (this.#attached && !this.#reader.hasEnded) {
+      try {
+        await detach(this.options.mountPoint, { lazy: true });
+      } catch (error) {
+        // Somebody else unmounted it a moment ago.
+        if (asButlerfsError(error).code !== 'not-mounted') throw error;
+      }
+      this.#reader.drain();
+    } else if (!this.#attached) await this.close();
+    await this.ended;
+  }
+
+  async #refresh(): Promise<CatalogueInfo> {
+    try {
+      const { changed, info, catalogueFile } = await this.#opened.refresh({ signal: this.#closing.signal });
+      this.#problem = undefined;
+      if (changed || catalogueFile !== this.#catalogueFile) {
+        this.#info = info;
+        this.#catalogueFile = catalogueFile;
+        await this.#reader.replaceCatalogue(catalogueFile);
+        this.#log.info({ version: info.version, datasets: info.datasets }, 'took in a changed catalogue');
+      }
+      return this.#info;
+    } catch (error) {
+      const problem = asButlerfsError(error);
+      if (!this.#closing.signal.aborted && this.#problem?.message !== problem.message)
+        this.#log.warn({ problem: problem.message }, 'the origin cannot be read');
+      this.#problem = problem;
+      throw problem;
+    }
+  }
+
+  #schedulePoll(): void {
+    if (this.options.pollInterval === 0 || this.#closing.signal.aborted) return;
+    this.#polling = setTimeout(() => {
+      this.refresh()
+        .catch(() => undefined)
+        .finally(() => {
+          this.#schedulePoll();
+        });
+    }, this.options.pollInterval);
+  }
+
+  /** Where the kernel reads through the daemon, larger requests are several times quicker. Root may ask for them. */
+  async #raiseReadahead(): Promise<void> {
+    const { dev } = await stat(this.options.mountPoint);
+    const { passthrough } = await this.#reader.statistics();
+    if (passthrough || process.getuid?.() !== 0) return;
+    const minor = (dev & 0xff) | ((dev >>> 12) & 0xfff00);
+    await writeFile(`/sys/class/bdi/0:${minor}/read_ahead_kb`, '1024').catch(() => undefined);
+  }
+
+  #mountDefaults(): Record<string, DataIdValue> {
+    const catalogue = openCatalogue(this.#opened.catalogueFile);
+    if (catalogue === undefined) return {};
+    try {
+      return Object.fromEntries(parseDefaults(catalogue, this.options.defaults));
+    } finally {
+      catalogue.close();
+    }
+  }
+
+  #noteError(path: string, operation: string, error: ButlerfsError): void {
+    this.#log.error({ path, operation, code: error.code, cause: error.detail.cause }, error.message);
+    this.#errors.push({ at: Date.now(), path, message: error.message });
+    if (this.#errors.length > ERRORS_KEPT) this.#errors.shift();
+  }
+}
+
+/** Bytes of an object whose size no catalogue records. A member of an archive has none before the archive was fetched. */
+async function sizeAtOrigin(origins: Origins, request: ObjectRequest, signal: AbortSignal): Promise<number> {
+  const { size } = await origins.open(request.origin).stat({ signal });
+  if (size !== null && request.member === undefined) return size;
+  throw new ButlerfsError('remote-failed', { what: `the size of '${request.origin}'`, why: 'neither the registry nor the origin says it' });
+}
+
+/** Highest resident memory of this process in bytes (VmHWM of proc(5)). */
+function peakMemory(): number {
+  const match = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'));
+  return match === null ? 0 : Number(match[1]) * 1024;
+}

@@ -1,0 +1,58 @@
+/** From the URL of an object to the remote that has it: the repository's own, its local copy of the registry, or another server it names. */
+
+import { fileURLToPath } from 'node:url';
+import { dirname, basename } from 'node:path';
+import type { OriginObject, OriginOpener } from '../cache/contract.js';
+import { ButlerfsError } from '../common/errors.js';
+import { openRemote, type RemoteSettings } from '../proxy/assemble.js';
+import type { Remote } from '../proxy/contract.js';
+import { parseRemotePath } from '../proxy/paths.js';
+import type { OpenedSource } from './source.js';
+
+export interface Origins {
+  readonly open: OriginOpener;
+  /** Closes the remotes of other servers; the repository's own belongs to its source. */
+  close(): Promise<void>;
+}
+
+export function openOrigins(opened: Pick<OpenedSource, 'remote' | 'registryUrl' | 'registryFile'>, settings: RemoteSettings): Origins {
+  const others = new Map<string, Remote>();
+  const other = (root: string): Remote => {
+    let remote = others.get(root);
+    if (remote === undefined) others.set(root, (remote = openRemote(root, settings)));
+    return remote;
+  };
+  const locate = (origin: string): { readonly remote: Remote; readonly path: string } => {
+    // The registry was fetched to be catalogued: its readers get that copy, which is the version that the tree shows.
+    if (origin === opened.registryUrl) return { remote: other(dirname(opened.registryFile)), path: basename(opened.registryFile) };
+    const root = `${opened.remote.url}/`;
+    if (origin.startsWith(root)) return { remote: opened.remote, path: decodePath(origin.slice(root.length)) };
+    const url = new URL(origin);
+    if (url.protocol === 'file:') {
+      const file = fileURLToPath(url);
+      return { remote: other(dirname(file)), path: basename(file) };
+    }
+    return { remote: other(url.origin), path: decodePath(url.pathname.slice(1)) };
+  };
+  return {
+    open: (origin): OriginObject => {
+      const { remote, path } = locate(origin);
+      const checked = parseRemotePath(path);
+      return {
+        stat: (options) => remote.stat(checked, options),
+        open: (options) => remote.open(checked, options),
+      };
+    },
+    close: async () => {
+      await Promise.all([...others.values()].map((remote) => remote.close()));
+    },
+  };
+}
+
+function decodePath(path: string): string {
+  try {
+    return path.split('/').map(decodeURIComponent).join('/');
+  } catch (cause) {
+    throw new ButlerfsError('remote-forbidden', { what: `path '${path}'`, why: 'its percent-encoding is malformed', cause });
+  }
+}

@@ -1,0 +1,170 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseConfiguration } from './configuration.js';
+import { resolveMountOptions, splitOptions } from './options.js';
+import { formatSize, parseDuration, parseSize } from './units.js';
+import type { Configuration } from './configuration.js';
+import type { Setting } from './options.js';
+
+const nothing: Configuration = { sources: {}, credentials: {}, defaults: {}, aliases: {} };
+
+function resolve(settings: readonly Setting[], configuration = nothing, source = 'https://data.example.org/repo', fromMountHelper = false) {
+  return resolveMountOptions(
+    { source, mountPoint: 'mnt', settings, workingDirectory: '/home/me', fromMountHelper },
+    configuration,
+    '/cache',
+  );
+}
+
+describe('splitOptions', () => {
+  test('divides at commas, but for ones that are escaped or quoted', () => {
+    expect(splitOptions('a,b=c,collections=x\\,y,default="k=1,2",b=d=e')).toEqual([
+      { name: 'a', value: '' },
+      { name: 'b', value: 'c' },
+      { name: 'collections', value: 'x,y' },
+      { name: 'default', value: 'k=1,2' },
+      { name: 'b', value: 'd=e' },
+    ]);
+  });
+
+  test('refuses an unclosed quote', () => {
+    expect(() => splitOptions('a="b')).toThrow('not closed');
+  });
+
+  test('gives back whatever was escaped', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ minLength: 1 }), { minLength: 1 }), (values) => {
+        const text = values.map((value) => `k=${value.replace(/[\\,"]/g, '\\$&')}`).join(',');
+        expect(splitOptions(text).map(({ value }) => value)).toEqual(values);
+      }),
+    );
+  });
+});
+
+describe('resolveMountOptions', () => {
+  test('completes a bare request', () => {
+    expect(resolve([])).toEqual({
+      source: 'https://data.example.org/repo',
+      mountPoint: '/home/me/mnt',
+      collections: [],
+      defaults: {},
+      aliases: {},
+      cacheDirectory: '/cache',
+      cacheLimit: 50 * 1024 ** 3,
+      verify: 'fetch',
+      allowOther: false,
+      deadline: 60_000,
+      idleTimeout: 10_000,
+      pollInterval: 10_000,
+      logLevel: 'info',
+    });
+  });
+
+  test('takes every option, the last of several, and adds lists up', () => {
+    const settings = splitOptions(
+      'collections=a\\,b,collections=c,default=instrument=HSC,default=skymap=rings,cache=c,cache-size=1G,cache-size=2G,verify=open,allow_other,ro,deadline=5,idle-timeout=500ms,poll=0,log-level=debug,transport=kernel',
+    );
+    expect(resolve(settings)).toMatchObject({
+      collections: ['a', 'b', 'c'],
+      defaults: { instrument: 'HSC', skymap: 'rings' },
+      cacheDirectory: '/home/me/c',
+      cacheLimit: 2 * 1024 ** 3,
+      verify: 'open',
+      allowOther: true,
+      deadline: 5_000,
+      idleTimeout: 500,
+      pollInterval: 0,
+      logLevel: 'debug',
+    });
+  });
+
+  test('prefers the request to the source, and the source to the defaults', () => {
+    const configuration = parseConfiguration(
+      `
+sources: {hsc: {repository: /repo/butler.yaml, collections: [s], default: {instrument: S, skymap: S}}}
+defaults: {collections: d, cache-size: 1G, default: {instrument: D, skymap: D, day_obs: 20150101}}
+aliases: {chip: detector}
+`,
+      'file',
+    );
+    expect(resolve([{ name: 'default', value: 'skymap=R' }], configuration, 'hsc')).toMatchObject({
+      source: 'hsc',
+      collections: ['s'],
+      defaults: { instrument: 'S', skymap: 'R', day_obs: '20150101' },
+      cacheLimit: 1024 ** 3,
+      aliases: { chip: 'detector' },
+    });
+    expect(resolve([], configuration, '/other')).toMatchObject({ source: '/other', collections: ['d'] });
+  });
+
+  test.each([
+    ['usage', "unknown mount option 'colections'; did you mean 'collections'?", 'colections=a'],
+    ['usage', "mount option 'ro': takes no value", 'ro=1'],
+    ['usage', "mount option 'cache-size': needs a value", 'cache-size'],
+    ['usage', "cache-size: '50 apples' is not a size", 'cache-size=50 apples'],
+    ['usage', "deadline: '0' is not a duration", 'deadline=0'],
+    ['usage', "verify: 'fetsh': no such choice; did you mean 'fetch'?", 'verify=fetsh'],
+    ['usage', "'instrument' is not KEY=VALUE", 'default=instrument'],
+    ['usage', 'a name between the commas is missing', 'collections=a\\,\\,b'],
+    ['unsupported', 'writable mounts are not in this version', 'rw'],
+    ['unsupported', "option 'rerun': writable mounts are not in this version", 'rerun=mine'],
+    ['unsupported', 'not in this version', 'transport=libfuse'],
+  ])('refuses with %s: %s', (code, message, options) => {
+    expect(() => resolve(splitOptions(options))).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
+  });
+
+  test('leaves alone what fstab says to others, and the rw that mount(8) adds', () => {
+    const settings = splitOptions(
+      'rw,noauto,user,_netdev,nofail,nosuid,nodev,relatime,x-systemd.automount,x-systemd.idle-timeout=60,comment=z',
+    );
+    expect(resolve(settings, nothing, '/repo', true).source).toBe('/repo');
+  });
+
+  test.each([
+    ['unsupported', 'ssh://me@host/repo'],
+    ['unsupported', 'postgresql://host/db'],
+    ['usage', 'gopher://host/repo'],
+    ['usage', 'https://me:secret@data.example.org/repo'],
+    ['not-a-repository', 'hcs'],
+  ])('refuses with %s the source %s', (code, source) => {
+    const configuration = parseConfiguration('sources: {hsc: {repository: /repo}}', 'file');
+    const fails = expect(() => resolve([], configuration, source));
+    fails.toThrow(expect.objectContaining({ code }));
+    fails.toThrow(expect.objectContaining({ message: expect.not.stringContaining('secret') }));
+  });
+
+  test('names the nearest configured source', () => {
+    const configuration = parseConfiguration('sources: {hsc: {repository: /repo}}', 'file');
+    expect(() => resolve([], configuration, 'hcs')).toThrow("did you mean 'hsc'?");
+  });
+});
+
+describe('units', () => {
+  test.each([
+    ['1', 1],
+    ['1k', 1024],
+    ['50G', 50 * 1024 ** 3],
+    ['1.5TiB', 1.5 * 1024 ** 4],
+    ['7MB', 7 * 1024 ** 2],
+  ])('size %s', (text, bytes) => expect(parseSize(text, 'x')).toBe(bytes));
+  test.each(['', '0', '-1', 'G', '1X', '1e9', '99999P'])('no size: %j', (text) =>
+    expect(() => parseSize(text, 'x')).toThrow('is not a size'),
+  );
+  test.each([
+    ['1', 1_000],
+    ['500ms', 500],
+    ['2m', 120_000],
+    ['1.5s', 1_500],
+    ['1h', 3_600_000],
+  ])('duration %s', (text, milliseconds) => expect(parseDuration(text, 'x')).toBe(milliseconds));
+  test.each(['', '0', '1d', '-1', '9999h'])('no duration: %j', (text) =>
+    expect(() => parseDuration(text, 'x')).toThrow('is not a duration'),
+  );
+  test.each([
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [1536, '1.5 KiB'],
+    [50 * 1024 ** 3, '50.0 GiB'],
+    [200 * 1024 ** 2, '200 MiB'],
+  ])('prints %i', (bytes, text) => expect(formatSize(bytes)).toBe(text));
+});

@@ -1,0 +1,79 @@
+/** What a SOURCE names: a directory, a URL, or a repository of the configuration. */
+
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { ButlerfsError } from '../common/errors.js';
+import { didYouMean, nearestNames } from '../common/nearest.js';
+import type { Configuration, NamedSource } from './configuration.js';
+
+export interface ParsedSource {
+  /** The form that means the same in any working directory: a name, a URL, an absolute directory. */
+  readonly asGiven: string;
+  /** The repository itself: a URL, or an absolute directory; without the name of its `butler.yaml`. */
+  readonly repository: string;
+  readonly isDirectory: boolean;
+  /** Its entry in the configuration, where it was given by name. */
+  readonly named?: NamedSource;
+}
+
+const SCHEMES_OF_LATER_VERSIONS = ['ssh', 'sftp', 'postgresql', 'postgres', 'mysql', 'mariadb', 's3', 'gs', 'webdav', 'davs'];
+
+/**
+ * A text without a slash that the configuration names is that repository; `./name` is the directory of the same name.
+ *
+ * @throws ButlerfsError `unsupported` for URLs of kinds that this version does not read, `usage` for broken ones, `not-a-repository` for a name
+ *   that is neither configured nor a directory.
+ */
+export function parseSource(source: string, configuration: Configuration, workingDirectory: string): ParsedSource {
+  const named = Object.hasOwn(configuration.sources, source) ? configuration.sources[source] : undefined;
+  if (named !== undefined) {
+    const { repository, isDirectory } = parseLocation(named.repository, '/');
+    return { asGiven: source, repository, isDirectory, named };
+  }
+  const { repository, isDirectory } = parseLocation(source, workingDirectory);
+  if (isDirectory && !source.includes('/') && statSync(repository, { throwIfNoEntry: false }) === undefined) {
+    const names = Object.keys(configuration.sources);
+    throw new ButlerfsError('not-a-repository', {
+      what: `source '${source}'`,
+      why: 'neither a repository of the configuration nor a directory here',
+      advice: didYouMean(nearestNames(source, names)) ?? 'give a directory, an http(s):// URL or a configured name',
+    });
+  }
+  return { asGiven: repository, repository, isDirectory };
+}
+
+function parseLocation(text: string, workingDirectory: string): { repository: string; isDirectory: boolean } {
+  if (text === '' || text.includes('\0')) throw new ButlerfsError('usage', { what: 'the source is empty or holds a NUL' });
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
+  if (scheme === undefined) return { repository: withoutConfigurationName(resolve(workingDirectory, text)), isDirectory: true };
+  if (SCHEMES_OF_LATER_VERSIONS.includes(scheme)) {
+    throw new ButlerfsError('unsupported', {
+      what: `${scheme}:// sources are not in this version`,
+      advice: 'give a directory or an http(s):// URL',
+    });
+  }
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (scheme === 'file' && url !== undefined && url.host === '') {
+    return { repository: withoutConfigurationName(resolve('/', decodeURIComponent(url.pathname))), isDirectory: true };
+  }
+  if (url === undefined || (scheme !== 'http' && scheme !== 'https')) {
+    throw new ButlerfsError('usage', {
+      what: `source '${scheme}://...' is not a URL that can be read`,
+      advice: 'give a directory or an http(s):// URL',
+    });
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new ButlerfsError('usage', {
+      what: `source on ${url.host}`,
+      why: 'a URL with a password shows it to every user of this host',
+      advice: 'put the credentials into ~/.netrc or the configuration file',
+    });
+  }
+  url.hash = '';
+  return { repository: withoutConfigurationName(url.href.replace(/\/+$/, '')), isDirectory: false };
+}
+
+/** The reference software takes the path of butler.yaml for its repository, so this does as well. */
+function withoutConfigurationName(location: string): string {
+  return location.replace(/\/butler\.yaml$/, '') || '/';
+}

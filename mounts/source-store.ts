@@ -1,0 +1,99 @@
+/**
+ * What is kept of one source between mounts: a directory below `<cache>/sources/`, named by the SHA-256 of the repository's URL.
+ *
+ *     current                      JSON: which version counts, and of what
+ *     butler-7.yaml                the repository's configuration as it was read
+ *     registry-7.sqlite3           copy of a remote repository's registry
+ *     catalogue-7.sqlite3          the catalogue made from it
+ *     lock                         held while a version is made
+ *
+ * Invariants: files of a version never change once `current` has named it; `current` is replaced whole. So a reader needs no lock, and a crash at
+ * any instant leaves the version before. The last two versions are kept, since a mount may still serve the one before.
+ */
+
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { syncDirectory, writeFileAtomically } from '../common/atomic.js';
+
+const versionSchema = z.object({
+  version: z.int().positive(),
+  repository: z.string(),
+  /** SHA-256 of butler.yaml. */
+  configurationDigest: z.string(),
+  /** What the origin said of the registry; null where it offers nothing that changes with its content. */
+  validator: z.string().nullable(),
+});
+
+export type SourceVersion = Readonly<z.infer<typeof versionSchema>>;
+
+export interface VersionFiles {
+  readonly butlerYaml: string;
+  /** Not there for a local repository, whose registry is read where it is. */
+  readonly registry: string;
+  readonly catalogue: string;
+}
+
+export class SourceStore {
+  readonly directory: string;
+
+  constructor(cacheDirectory: string, repository: string) {
+    this.directory = join(cacheDirectory, 'sources', createHash('sha256').update(repository).digest('hex'));
+  }
+
+  get lockFile(): string {
+    return join(this.directory, 'lock');
+  }
+
+  filesOf(version: number): VersionFiles {
+    return {
+      butlerYaml: join(this.directory, `butler-${version}.yaml`),
+      registry: join(this.directory, `registry-${version}.sqlite3`),
+      catalogue: join(this.directory, `catalogue-${version}.sqlite3`),
+    };
+  }
+
+  async create(): Promise<void> {
+    await mkdir(this.directory, { recursive: true, mode: 0o700 });
+  }
+
+  /** The version that counts; undefined where there is none whose catalogue exists. */
+  async current(): Promise<SourceVersion | undefined> {
+    const version = await readCurrentVersion(this.directory);
+    if (version === undefined) return undefined;
+    return (await stat(this.filesOf(version.version).catalogue).catch(() => undefined)) === undefined ? undefined : version;
+  }
+
+  /** Makes a version count, whose files are complete. Only under the lock. */
+  async publish(version: SourceVersion): Promise<void> {
+    await syncDirectory(this.directory);
+    await writeFileAtomically(join(this.directory, 'current'), `${JSON.stringify(version, null, 2)}\n`);
+  }
+
+  /** Removes what no mount needs: versions before the last but one, versions that never counted, temporary files. Only under the lock. */
+  async tidy(): Promise<void> {
+    const current = await this.current();
+    for (const name of await readdir(this.directory)) {
+      const version = Number(/^(?:butler|registry|catalogue)-(\d+)\./.exec(name)?.[1] ?? NaN);
+      const isOutdated = current === undefined || version < current.version - 1 || version > current.version;
+      if (/\.(part|tmp)$/.test(name) || (Number.isInteger(version) && isOutdated))
+        await rm(join(this.directory, name), { force: true, recursive: true });
+    }
+  }
+}
+
+async function readCurrentVersion(directory: string): Promise<SourceVersion | undefined> {
+  try {
+    return versionSchema.parse(JSON.parse(await readFile(join(directory, 'current'), 'utf8')));
+  } catch {
+    // Missing or not understood: it will be made anew.
+    return undefined;
+  }
+}
+
+/** The catalogue that counts in a source's directory (`MountState.catalogueDirectory`), or undefined. */
+export async function currentCatalogueFile(directory: string): Promise<string | undefined> {
+  const version = await readCurrentVersion(directory);
+  return version === undefined ? undefined : join(directory, `catalogue-${version.version}.sqlite3`);
+}

@@ -1,0 +1,73 @@
+/** Puts a remote together. This is the one place that knows the order of its layers. */
+
+import { isAbsolute } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ButlerfsError } from '../common/errors.js';
+import type { Remote } from './contract.js';
+import { takeUserinfo, type CredentialLookup } from './credentials.js';
+import { fileRemote } from './file.js';
+import { httpRemote } from './http.js';
+import { limitRemote } from './limit.js';
+import { retryRemote } from './retry.js';
+
+export interface RemoteSettings {
+  /** Default: none. */
+  readonly credentials?: CredentialLookup | undefined;
+  /** Milliseconds without a new byte after which an operation fails; default 60,000. */
+  readonly deadline?: number | undefined;
+  /** Milliseconds without progress after which one attempt is given up; default 10,000. */
+  readonly idleTimeout?: number | undefined;
+  /** Bodies open at a time; default 8. */
+  readonly concurrency?: number | undefined;
+  readonly userAgent?: string | undefined;
+  /** Hears of every attempt that failed and is followed by another. */
+  readonly onRetry?: ((message: string) => void) | undefined;
+}
+
+/**
+ * The remote at `source`: an absolute path of a directory, a `file:` URL, or an `http:` or `https:` URL, which may carry a user name and password for its
+ * host. Anything else throws `unsupported`. Nothing is contacted yet.
+ */
+export function openRemote(source: string, settings: RemoteSettings = {}): Remote {
+  const { deadline = 60_000, idleTimeout = 10_000, concurrency = 8, onRetry } = settings;
+  const origin = openOrigin(source, settings, Math.min(idleTimeout, deadline), concurrency);
+  const retrying = retryRemote(origin, { deadline, onRetry });
+  // Outermost: a transfer keeps its turn while it is being retried, and waiting for a turn does not count against the deadline.
+  return limitRemote(retrying, concurrency);
+}
+
+function openOrigin(source: string, settings: RemoteSettings, idleTimeout: number, concurrency: number): Remote {
+  if (isAbsolute(source)) return fileRemote(source, { idleTimeout });
+  if (!URL.canParse(source)) throw unsupported(redacted(source), 'it is neither an absolute path nor a URL');
+  const { url, credential } = takeUserinfo(new URL(source));
+  if (url.protocol === 'file:') return fileRemote(directoryOf(url), { idleTimeout });
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw unsupported(url.href, `there is no remote for '${url.protocol}'`);
+  if (url.search !== '' || url.hash !== '')
+    throw unsupported(`${url.origin}${url.pathname}`, 'a repository has no query or fragment in its URL');
+  const { credentials = () => undefined, userAgent = 'butlerfs/0.1' } = settings;
+  const lookup: CredentialLookup = credential === undefined ? credentials : (to) => (to.host === url.host ? credential : credentials(to));
+  // More connections than bodies: a stat never waits behind transfers.
+  return httpRemote(url.href.replace(/\/+$/, ''), { credentials: lookup, idleTimeout, connections: concurrency + 4, userAgent });
+}
+
+function directoryOf(url: URL): string {
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    throw unsupported(url.href, 'a file: URL names an absolute path on this host', error);
+  }
+}
+
+/** Whatever stands before an `@` may be a password. */
+function redacted(source: string): string {
+  return source.replace(/^.*@/s, '...@');
+}
+
+function unsupported(source: string, why: string, cause?: unknown): ButlerfsError {
+  return new ButlerfsError('unsupported', {
+    what: `source '${source}'`,
+    why,
+    advice: 'give an absolute directory, or a URL that begins with file:, http: or https:',
+    cause,
+  });
+}

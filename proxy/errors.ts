@@ -1,0 +1,57 @@
+/** Errors of remotes: which may be retried, and what the network's own errors mean. */
+
+import { ButlerfsError, type ErrorDetail } from '../common/errors.js';
+import { RETRYABLE_CODES } from './contract.js';
+
+/** A failure after which the origin named the time to come back (HTTP Retry-After). */
+export class RetryLaterError extends ButlerfsError {
+  /** Milliseconds to wait before the next attempt. */
+  readonly delay: number;
+
+  constructor(detail: ErrorDetail, delay: number) {
+    super('remote-failed', detail);
+    this.delay = delay;
+  }
+}
+
+export function isRetryable(error: unknown): error is ButlerfsError {
+  return error instanceof ButlerfsError && (RETRYABLE_CODES as readonly string[]).includes(error.code);
+}
+
+/** The `code` of an error of Node or undici, or undefined. */
+export function systemCodeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Why a connection came to nothing, as a clause. */
+export function connectionFailure(error: unknown): string {
+  const code = systemCodeOf(error);
+  switch (code) {
+    case 'ENOTFOUND':
+      return 'no such host';
+    case 'EAI_AGAIN':
+      return 'the name service does not answer';
+    case 'ECONNREFUSED':
+      return 'connection refused';
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'UND_ERR_SOCKET':
+      return 'the connection was closed by the other side';
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return 'no route to the host';
+    case 'ETIMEDOUT':
+    case 'UND_ERR_CONNECT_TIMEOUT':
+      return 'the connection was not established in time';
+    case undefined:
+      break;
+    default:
+      if (/CERT|SELF_SIGNED|UNABLE_TO|SSL|TLS|EPROTO/.test(code)) return `TLS failed: ${messageOf(error)} (${code})`;
+  }
+  return messageOf(error);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error && error.message !== '' ? error.message : String(systemCodeOf(error) ?? error);
+}

@@ -1,0 +1,278 @@
+/**
+ * The catalogue: what the tree, the queries and the command line know of a repository.
+ *
+ * A reader (`registry/readers/`) turns a repository into a stream of {@link RepositoryRecord}; a {@link CatalogueWriter} stores the stream in
+ * one schema; a {@link Catalogue} answers from it. Reading is synchronous and local: it never waits for a remote.
+ */
+
+/** Value of one dimension. Integers are exact: dimension values of every known universe lie below 2^53. */
+export type DataIdValue = number | string;
+
+export type DimensionName = string;
+
+/** One dimension of the universe (an element with a primary key of its own, or a sky pixelisation level). */
+export interface Dimension {
+  readonly name: DimensionName;
+  /** Type of its value in a data ID. */
+  readonly type: 'int' | 'string';
+  /** `instrument` and `skymap`: dimensions that others need and that a mount may have a default for. */
+  readonly isGovernor: boolean;
+  /** htm0..htm24, healpix0..healpix17 and the like. */
+  readonly isSkypix: boolean;
+  /** Dimensions whose values identify one of these, this one included, in the universe's order. */
+  readonly required: readonly DimensionName[];
+  /** Dimensions that a record of this one determines (band of a physical_filter), direct ones only. */
+  readonly implied: readonly DimensionName[];
+}
+
+/** A closed set of dimensions: what identifies a dataset of some type. Immutable; one instance per set and universe. */
+export interface DimensionGroup {
+  /** In path order (docs/paths.md, rule 2): instrument, skymap, tract, patch, day_obs, exposure, visit, detector, skypix, physical_filter, band, others. */
+  readonly required: readonly DimensionName[];
+  /** Determined by the required ones, transitively; in the same order. */
+  readonly implied: readonly DimensionName[];
+}
+
+/** The dimensions of one repository, read from its own configuration. */
+export interface DimensionUniverse {
+  readonly version: number;
+  readonly namespace: string;
+  /** The JSON text it was read from, for storing. */
+  readonly json: string;
+  /** Every dimension but the sky pixelisations, in the universe's order. */
+  readonly names: readonly DimensionName[];
+  /** The common sky pixelisation (`htm7`). */
+  readonly commonSkypix: DimensionName;
+  /** Undefined for a name that is none; sky pixelisation levels are known on demand. */
+  dimension(name: DimensionName): Dimension | undefined;
+  /** The group that the named dimensions span: everything they require, and what that implies. Throws `unknown-dimension`. */
+  group(names: Iterable<DimensionName>): DimensionGroup;
+  /** Sorts names into path order. */
+  pathOrder(names: Iterable<DimensionName>): DimensionName[];
+}
+
+export interface DatasetType {
+  /** Key within this catalogue. */
+  readonly id: number;
+  readonly name: string;
+  readonly storageClass: string;
+  readonly dimensions: DimensionGroup;
+  /** Whether datasets of it may be certified for ranges of time. */
+  readonly isCalibration: boolean;
+}
+
+export type CollectionType = 'RUN' | 'TAGGED' | 'CHAINED' | 'CALIBRATION';
+
+export interface Collection {
+  readonly id: number;
+  readonly name: string;
+  readonly type: CollectionType;
+  readonly doc: string | null;
+  /** Names in search order; empty but for CHAINED. */
+  readonly children: readonly string[];
+}
+
+/** Collections to search, chains flattened, first wins. Immutable. */
+export interface SearchPath {
+  /** As asked for. */
+  readonly names: readonly string[];
+  /** RUN, TAGGED and CALIBRATION collections, each once, in search order. */
+  readonly collections: readonly Collection[];
+}
+
+/** Half-open range of nanoseconds since 1970-01-01 TAI; null is unbounded. */
+export interface Validity {
+  readonly begin: bigint | null;
+  readonly end: bigint | null;
+}
+
+/** One file of a stored dataset. */
+export interface StoredFile {
+  /** Null for a dataset stored whole, else the component that this file holds. */
+  readonly component: string | null;
+  /**
+   * Where it is: a path relative to the repository's root, decoded, or an absolute URI (`https://...`, `file:///...`).
+   * Several datasets may share one.
+   */
+  readonly location: string;
+  /** The member's name where the file at `location` is a zip archive that holds this one among others. */
+  readonly member: string | null;
+  /** Bytes, of the member where there is one; null where the repository does not say. */
+  readonly size: number | null;
+  /** BLAKE2b-512 in lower-case hex, of the member where there is one; null where the repository does not say. */
+  readonly checksum: string | null;
+  /** With the dot, in lower case, `.fits.gz` kept together; empty where there is none. Of the member where there is one. */
+  readonly extension: string;
+}
+
+/** A dataset as a directory listing needs it. */
+export interface DatasetRow {
+  /** Key within this catalogue; for {@link Catalogue.dataset}. */
+  readonly key: number;
+  /** Values of `type.dimensions.required`, in that order. */
+  readonly values: readonly DataIdValue[];
+  /** The collection of the search path that it was found in. */
+  readonly collection: Collection;
+  /** Set where it was found in a CALIBRATION collection. */
+  readonly validity: Validity | null;
+  /** Never empty, sorted by component. */
+  readonly files: readonly StoredFile[];
+  /** Nanoseconds since 1970-01-01 TAI at which the repository took it in; null where unknown. */
+  readonly ingested: bigint | null;
+  /** 32 lower-case hex digits, without dashes. */
+  readonly uuid: string;
+}
+
+/** All that is known of one dataset. */
+export interface DatasetRecord extends DatasetRow {
+  readonly type: DatasetType;
+  /** Name of its RUN. */
+  readonly run: string;
+  /** Values of `type.dimensions.implied`, in that order; null where no dimension record says. */
+  readonly implied: readonly (DataIdValue | null)[];
+}
+
+/** A partial data ID: required or implied dimensions of the dataset type with their values. */
+export type Constraint = ReadonlyMap<DimensionName, DataIdValue>;
+
+export interface DirectoryQuery {
+  readonly type: DatasetType;
+  readonly searchPath: SearchPath;
+  readonly constraint: Constraint;
+  /** Required dimensions not in the constraint, in the order the directory levels shall have. */
+  readonly keys: readonly DimensionName[];
+  /** Above this many datasets only the values of `keys[0]` are given, unless it is the last key. */
+  readonly rowLimit: number;
+}
+
+/**
+ * What a directory holds.
+ * `rows`: every dataset below it, find-first resolved (of one data ID only datasets of the first collection that has it, which are several only
+ * for a CALIBRATION collection), sorted by `keys` in turn, integers as numbers, then by validity.
+ * `values`: too many for that; the distinct values of `keys[0]`, sorted.
+ */
+export type DirectoryAnswer =
+  | { readonly kind: 'rows'; readonly rows: readonly DatasetRow[] }
+  | { readonly kind: 'values'; readonly values: readonly DataIdValue[] };
+
+/** Facts of the catalogue as a whole. */
+export interface CatalogueInfo {
+  /** Grows by one with every change of content. */
+  readonly version: number;
+  /** Display form of the repository: URL or absolute directory. */
+  readonly repository: string;
+  /** Kind of repository that was read. */
+  readonly format: 'gen3' | 'gen2' | 'native';
+  /** Validator of the registry it was read from; null where the origin gives none. */
+  readonly validator: string | null;
+  /** Milliseconds since 1970 at which it was read. */
+  readonly readAt: number;
+  readonly datasets: number;
+  /** Datasets known to the registry without any stored file. */
+  readonly unstored: number;
+  readonly universe: { readonly version: number; readonly namespace: string };
+}
+
+/** Entry of one directory of the repository's own layout. */
+export interface RepositoryEntry {
+  readonly name: string;
+  /** Undefined for a directory. */
+  readonly file?: { readonly location: string; readonly size: number | null; readonly checksum: string | null };
+}
+
+export interface Catalogue {
+  readonly info: CatalogueInfo;
+  readonly universe: DimensionUniverse;
+  /** Sorted by name. */
+  datasetTypes(): readonly DatasetType[];
+  datasetType(name: string): DatasetType | undefined;
+  /** Sorted by name. */
+  collections(): readonly Collection[];
+  /**
+   * Flattens chains (nested; negative positions in order), refuses cycles (`corrupt-repository`) and unknown names (`unknown-collection`, with the
+   * nearest). Without names: every RUN, in order of name.
+   */
+  searchPath(names?: readonly string[]): SearchPath;
+  /** Dataset types with at least one stored dataset on the search path, sorted by name. */
+  typesOn(searchPath: SearchPath): readonly DatasetType[];
+  /** Distinct values of a governor on the search path, at most `limit`, sorted. One indexed look-up, no scan of datasets. */
+  governorValues(searchPath: SearchPath, governor: DimensionName, limit: number): readonly string[];
+  /** One directory in one indexed query. An empty answer means that nothing matches. */
+  directory(query: DirectoryQuery): DirectoryAnswer;
+  /** The dataset with this key, as found in a RUN (no validity). */
+  dataset(key: number): DatasetRecord | undefined;
+  datasetByUuid(uuid: string): DatasetRecord | undefined;
+  /** Every dataset that matches, find-first resolved, streamed in path order. `where` is an expression (docs/queries.md). */
+  query(query: {
+    readonly type: DatasetType;
+    readonly searchPath: SearchPath;
+    readonly constraint: Constraint;
+    readonly where?: string | undefined;
+  }): IterableIterator<DatasetRecord>;
+  /** Whether the registry knows such a dataset without any stored file: for explanations. */
+  isRegisteredOnly(query: { readonly type: DatasetType; readonly searchPath: SearchPath; readonly constraint: Constraint }): boolean;
+  /** Values of a dimension that exist under the constraint, from datasets on the search path or, without one, from dimension records. At most `limit`. */
+  dimensionValues(dimension: DimensionName, limit: number, constraint?: Constraint): readonly DataIdValue[];
+  /** The record of one dimension element as stored, or undefined: `record('skymap', { skymap: 'x' })?.patch_nx_max`. */
+  record(element: string, dataId: Readonly<Record<DimensionName, DataIdValue>>): Readonly<Record<string, DataIdValue | null>> | undefined;
+  /**
+   * Physical layout: entries of one directory of the repository's own files, sorted by name; undefined where no such directory is known.
+   * `path` has no leading or trailing slash; '' is the root. Absolute locations are not listed.
+   */
+  repositoryDirectory(path: string): readonly RepositoryEntry[] | undefined;
+  repositoryFile(path: string): RepositoryEntry['file'];
+  /** Sum of the known sizes of distinct files, and their number: for statfs. */
+  totals(): { readonly files: number; readonly bytes: number };
+  /** A number that changes when the datasets of this type, or their membership in any collection, change: to tell what an update touched. */
+  fingerprint(type: DatasetType): string;
+  close(): void;
+}
+
+/** What a reader yields, in this order of kinds. Keys are the reader's own integers. */
+export type RepositoryRecord =
+  | { readonly kind: 'universe'; readonly json: string }
+  | { readonly kind: 'file'; readonly location: string; readonly size: number | null; readonly checksum: string | null }
+  | {
+      readonly kind: 'collection';
+      readonly id: number;
+      readonly name: string;
+      readonly type: CollectionType;
+      readonly doc: string | null;
+    }
+  | { readonly kind: 'chain'; readonly parent: number; readonly position: number; readonly child: number }
+  | {
+      readonly kind: 'dataset-type';
+      readonly id: number;
+      readonly name: string;
+      readonly storageClass: string;
+      readonly dimensions: readonly DimensionName[];
+      readonly isCalibration: boolean;
+    }
+  | {
+      readonly kind: 'dimension';
+      readonly element: string;
+      readonly fields: Readonly<Record<string, DataIdValue | bigint | null>>;
+    }
+  | {
+      readonly kind: 'dataset';
+      readonly uuid: string;
+      readonly type: number;
+      readonly run: number;
+      readonly ingested: bigint | null;
+      readonly files: readonly StoredFile[];
+    }
+  | {
+      readonly kind: 'membership';
+      readonly uuid: string;
+      readonly type: number;
+      readonly collection: number;
+      readonly dataId: readonly DataIdValue[];
+      readonly validity: Validity | null;
+    };
+
+/** A repository being read: a stream whose memory does not grow with its size. The consumer calls {@link close}. */
+export interface RepositoryReader {
+  readonly format: CatalogueInfo['format'];
+  records(): IterableIterator<RepositoryRecord>;
+  close(): void;
+}

@@ -1,0 +1,19 @@
+/** What other rooms use of the registry, beside its contract. */
+
+export { flattenCollections } from './collections.js';
+export { DataId } from './data-id.js';
+export { commonAliases, parseKeyValue, resolveAlias, resolveKey } from './keys.js';
+export type { KeyAliases } from './keys.js';
+export { parseButlerConfiguration } from './readers/gen3/configuration.js';
+export type { Gen3Configuration, Gen3Datastore } from './readers/gen3/configuration.js';
+export { extensionOf } from './readers/gen3/locations.js';
+export { openGen3 } from './readers/gen3/reader.js';
+export type { Gen3ReaderOptions } from './readers/gen3/reader.js';
+export { buildCatalogue } from './sqlite/build.js';
+export type { BuildOptions } from './sqlite/build.js';
+export { openCatalogue } from './sqlite/open.js';
+export { catalogueSchemaVersion } from './sqlite/schema.js';
+export { parseUniverse } from './universe.js';
+export type { DimensionElement, ElementUniverse } from './universe.js';
+export { decodeValue, encodeComponent, encodeValue, maxComponentBytes } from './values.js';
+export { parseWhere } from './where/parser.js';

@@ -1,0 +1,120 @@
+/** The SQLite file of a Gen3 registry: opened with care, and asked what tables and columns it has. */
+
+import Database from 'better-sqlite3';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { asButlerfsError, ButlerfsError } from '../../../common/errors.js';
+
+const header = 'SQLite format 3\0';
+
+/** Tables without which a file is no registry of the versions that are understood, with the columns that tell. */
+const expected: Readonly<Record<string, readonly string[]>> = {
+  butler_attributes: ['name', 'value'],
+  collection: ['collection_id', 'name', 'type'],
+  collection_chain: ['parent', 'position', 'child'],
+  dataset_type: ['id', 'name', 'storage_class', 'dimensions_key', 'tag_association_table', 'calibration_association_table'],
+  dimension_graph_definition: ['dimension_graph_id', 'dimension_name'],
+  dataset: ['id', 'dataset_type_id', 'ingest_date', 'run_id'],
+};
+
+/** Errors of SQLite as they concern whoever reads a repository. */
+export function registryError(error: unknown, where: string): ButlerfsError {
+  if (!(error instanceof Database.SqliteError)) return asButlerfsError(error);
+  const advice = 'restore the registry from a backup, or fetch it again where this is a copy';
+  return new ButlerfsError('corrupt-repository', { what: 'the registry', where, why: error.message, advice, cause: error });
+}
+
+export class RegistrySource {
+  readonly where: string;
+  readonly #database: Database.Database;
+  /** Columns by table. */
+  readonly #tables = new Map<string, ReadonlySet<string>>();
+
+  /** `file` is on this host; `where` names the registry in messages. Throws `not-a-repository`, `corrupt-repository` or `unsupported-repository`. */
+  constructor(file: string, where: string) {
+    this.where = where;
+    checkHeader(file, where);
+    try {
+      this.#database = new Database(file, { readonly: true, fileMustExist: true, timeout: 10_000 });
+    } catch (cause) {
+      throw registryError(cause, where);
+    }
+    try {
+      // One read transaction from beginning to end: what is read belongs together, whoever writes meanwhile.
+      this.#database.exec('begin');
+      for (const [name] of [...this.rows("select name from sqlite_master where type = 'table'")]) {
+        const columns = this.#database.pragma(`table_info(${quote(String(name))})`) as { name: string }[];
+        this.#tables.set(String(name), new Set(columns.map((column) => column.name)));
+      }
+      this.#check();
+    } catch (cause) {
+      this.#database.close();
+      throw registryError(cause, where);
+    }
+  }
+
+  #check(): void {
+    for (const [table, columns] of Object.entries(expected)) {
+      const found = this.#tables.get(table);
+      if (found === undefined) {
+        const advice = "give the repository's own SQLite file, the one that butler.yaml names";
+        throw new ButlerfsError('not-a-repository', { what: `table '${table}'`, where: this.where, why: 'this SQLite file is no butler registry', advice });
+      }
+      const missing = columns.find((column) => !found.has(column));
+      if (missing === undefined) continue;
+      const why = `table '${table}' has no column '${missing}': it was made by other managers than those of daf_butler 19 and later`;
+      throw new ButlerfsError('unsupported-repository', { what: 'the registry', where: this.where, why, advice: 'migrate it with butler migrate' });
+    }
+  }
+
+  hasTable(name: string): boolean {
+    return this.#tables.has(name);
+  }
+
+  columns(table: string): readonly string[] {
+    return [...(this.#tables.get(table) ?? [])];
+  }
+
+  /** Rows as arrays, streamed; integers as bigint. */
+  *rows(query: string): IterableIterator<unknown[]> {
+    yield* this.#database.prepare<[], unknown[]>(query).raw().safeIntegers().iterate();
+  }
+
+  /** A query with one parameter, prepared: its rows as arrays; integers as bigint. */
+  lookup(query: string): (parameter: unknown) => unknown[][] {
+    const statement = this.#database.prepare<[unknown], unknown[]>(query).raw().safeIntegers();
+    return (parameter) => statement.all(parameter);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}
+
+/** An identifier inside a query. */
+export function quote(identifier: string): string {
+  return `"${identifier.replaceAll('"', '""')}"`;
+}
+
+function checkHeader(file: string, where: string): void {
+  const advice = 'create the repository again with butler create, or restore the registry from a backup';
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, 'r');
+  } catch (cause) {
+    throw new ButlerfsError('not-a-repository', { what: 'the registry', where, why: 'its file cannot be opened', cause });
+  }
+  try {
+    const { size } = fstatSync(descriptor);
+    if (size === 0) {
+      const why = "it is an empty file, as a 'butler create' that failed leaves behind beside butler.yaml";
+      throw new ButlerfsError('corrupt-repository', { what: 'the registry', where, why, advice });
+    }
+    const found = Buffer.alloc(header.length);
+    readSync(descriptor, found, 0, header.length, 0);
+    if (found.toString('latin1') !== header) {
+      throw new ButlerfsError('corrupt-repository', { what: 'the registry', where, why: 'it is not an SQLite file', advice });
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,49 @@
+/** The conditions that a constraint and a search path put on memberships `m`. */
+
+import { sql } from 'kysely';
+import type { RawBuilder, SqlBool } from 'kysely';
+import { ButlerfsError } from '../../common/errors.js';
+import { didYouMean, nearestNames } from '../../common/nearest.js';
+import type { Collection, Constraint, DatasetType, DimensionName } from '../contract.js';
+import { dimensionColumn } from './schema.js';
+import { Slot } from './statements.js';
+
+/** Up to this many collections are named one by one, which is quickest; more travel as one JSON text. */
+const mostListed = 16;
+
+export interface Conditions {
+  /** Conditions on `m`; arguments are the type, then the collections, then the constraint. */
+  readonly where: readonly RawBuilder<SqlBool>[];
+  readonly values: readonly unknown[];
+  /** What the form of the conditions depends on: for the cache of statements. */
+  readonly form: string;
+}
+
+/** Throws `unknown-dimension` for a key of the constraint that the type has not. */
+export function membershipConditions(type: DatasetType, collections: readonly Collection[], constraint: Constraint): Conditions {
+  const names = [...constraint.keys()];
+  checkKeys(type, names);
+  const listed = collections.length <= mostListed;
+  const collectionValues = listed ? collections.map(({ id }) => id) : [JSON.stringify(collections.map(({ id }) => id))];
+  const firstConstraint = 1 + collectionValues.length;
+  const collectionSlots = collectionValues.map((_, index) => sql`${new Slot(1 + index)}`);
+  const where = [
+    sql<SqlBool>`m.dataset_type = ${new Slot(0)}`,
+    listed
+      ? collectionSlots.length === 1
+        ? sql<SqlBool>`m.collection = ${collectionSlots[0]}`
+        : sql<SqlBool>`m.collection in (${sql.join(collectionSlots)})`
+      : sql<SqlBool>`m.collection in (select value from json_each(${new Slot(1)}))`,
+    ...names.map((name, index) => sql<SqlBool>`${sql.ref(`m.${dimensionColumn(name)}`)} = ${new Slot(firstConstraint + index)}`),
+  ];
+  const form = `${listed ? collections.length : 'json'}/${names.join(' ')}`;
+  return { where, values: [type.id, ...collectionValues, ...constraint.values()], form };
+}
+
+function checkKeys(type: DatasetType, names: readonly DimensionName[]): void {
+  const known = [...type.dimensions.required, ...type.dimensions.implied];
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const advice = didYouMean(nearestNames(unknown, known)) ?? `its keys are ${known.join(', ') || 'none'}`;
+  throw new ButlerfsError('unknown-dimension', { what: `key '${unknown}'`, where: `dataset type '${type.name}'`, advice });
+}
