@@ -1,6 +1,6 @@
 /** Work that is done once for all who want it. */
 
-import { abortable, interrupted } from '../common/deadline.js';
+import { abortable, interrupted, longLivedController } from '../common/deadline.js';
 
 interface Flight {
   readonly outcome: Promise<void>;
@@ -41,7 +41,7 @@ export class Flights {
   readonly #winding = new Set<Promise<void>>();
 
   #begin(key: string, work: (signal: AbortSignal) => Promise<void>): Flight {
-    const controller = new AbortController();
+    const controller = longLivedController();
     const flight: Flight = { outcome: work(controller.signal), controller, waiters: 0 };
     this.#flights.set(key, flight);
     this.#winding.add(flight.outcome);

@@ -18,7 +18,7 @@ let flock: Flock | undefined;
 function libc(): Flock {
   if (flock !== undefined) return flock;
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  flock = koffi.load(null).func('int flock(int fd, int operation)') as unknown as Flock;
+  flock = koffi.load(null).func('int flock(int fd, int operation)');
   return flock;
 }
 

@@ -168,26 +168,21 @@ class DiskCache implements ObjectCache {
       name: nameOf(request),
       open: async (fresh, signal) => {
         if (fresh) await this.#forget(archive);
+        await this.#ensure(archive, signal, fresh);
         try {
-          return await this.#openMember(archive, member, request.size, signal, fresh);
+          return await this.#openMember(archive, member, request.size);
         } catch (error) {
-          // No digest is published for archives: one that cannot be read is fetched once more, like one whose member is wrong.
+          // No digest is published for archives: one that cannot be read may have been damaged on its way.
           if (fresh || !(error instanceof ButlerfsError) || error.code !== 'remote-failed') throw error;
           await this.#forget(archive);
-          return await this.#openMember(archive, member, request.size, signal, true);
+          await this.#ensure(archive, signal, true);
+          return await this.#openMember(archive, member, request.size);
         }
       },
     };
   }
 
-  async #openMember(
-    archive: ObjectRequest,
-    member: string,
-    size: number | undefined,
-    signal: AbortSignal,
-    fresh: boolean,
-  ): Promise<SourceBody> {
-    await this.#ensure(archive, signal, fresh);
+  async #openMember(archive: ObjectRequest, member: string, size: number | undefined): Promise<SourceBody> {
     const object = this.#quickReader.openIfPresent(archive);
     if (object === undefined) {
       const why = 'the archive was evicted before it could be read';

@@ -15,7 +15,7 @@ const NAMES_FOR_MESSAGE = 10_000;
 export interface ZipMember {
   /** Bytes, uncompressed, by the archive's directory. */
   readonly size: number;
-  /** Fails with `wrong-digest` where the CRC-32 does not fit, and with `remote-failed` where the archive is damaged. */
+  /** Fails with `wrong-digest` where it cannot be decompressed or the CRC-32 does not fit. */
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 
@@ -76,7 +76,8 @@ async function* checked(stream: Readable, entry: Entry, what: string): AsyncGene
       yield chunk;
     }
   } catch (error) {
-    throw damaged(error, what);
+    const why = `it cannot be decompressed: ${error instanceof Error ? error.message : String(error)}`;
+    throw new ButlerfsError('wrong-digest', { what, why, cause: error });
   }
   if (sum === entry.crc32) return;
   const why = `CRC-32 ${hex(entry.crc32)} by the archive, the content has ${hex(sum)}`;

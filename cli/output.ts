@@ -47,9 +47,7 @@ export function reportError(error: unknown, debug: boolean): void {
   endProgress();
   remark(asButlerfsError(error).message.replace(/\s*\n\s*/g, ' '));
   if (!debug) return;
-  for (let cause: unknown = error; cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
-    process.stderr.write(`${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}\n`);
-  }
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) process.stderr.write(`${cause.stack ?? cause.message}\n`);
 }
 
 /** `| head` closes the pipe once it has enough: that ends the command, well. */

@@ -84,8 +84,8 @@ export function describeOne(mount: SeenMount): string {
           ['repository', mount.repository],
           ['state', `unserved: ${mount.problem}`],
         ];
-  const width = Math.max(...facts.map(([name]) => name!.length)) + 2;
-  return facts.map(([name, text]) => `${`${name}:`.padEnd(width)}${printable(text!)}\n`).join('');
+  const width = Math.max(...facts.map(([name]) => name.length)) + 2;
+  return facts.map(([name, text]) => `${`${name}:`.padEnd(width)}${printable(text)}\n`).join('');
 }
 
 function factsOf(status: MountStatus): (readonly [string, string])[] {

@@ -1,5 +1,6 @@
 /** Waits that end: abortable sleeps and promises, linked signals. */
 
+import { setMaxListeners } from 'node:events';
 import { ButlerfsError } from './errors.js';
 
 /** The error of a wait that its caller aborted. */
@@ -86,4 +87,11 @@ export function linkSignals(...signals: readonly (AbortSignal | undefined)[]): L
     abort: (reason) => controller.abort(reason),
     unlink: () => undo.splice(0).forEach((remove) => remove()),
   };
+}
+
+/** A controller whose signal may have any number of listeners at a time: one for all operations of an object that can be closed. */
+export function longLivedController(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }

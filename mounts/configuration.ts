@@ -23,7 +23,7 @@ import { z } from 'zod';
 import { ButlerfsError } from '../common/errors.js';
 import { didYouMean, nearestNames } from '../common/nearest.js';
 import { hasErrno } from './errno.js';
-import { LOG_LEVELS } from './log.js';
+import { LOG_LEVELS } from './log-levels.js';
 import type { Document } from 'yaml';
 
 const texts = z.union([z.string().transform((text) => [text]), z.array(z.string())]);
@@ -153,7 +153,9 @@ export function parseConfiguration(content: string, file: string): Configuration
   }
   const parsed = fileSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {}, { reportInput: false });
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
+  // A misspelt key is also a missing one: what was meant is said by the first.
+  const { issues } = parsed.error;
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0]!;
     const known = knownKeys(issue.path) ?? [];

@@ -35,9 +35,11 @@ export async function indexCatalogue(
 ): Promise<CatalogueInfo> {
   if (signal.aborted) throw interrupted(task);
   const worker = new Worker(threadFile(), { workerData: task });
+  let abort = (): void => undefined;
   try {
     return await new Promise<CatalogueInfo>((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(interrupted(task)), { once: true });
+      abort = () => reject(interrupted(task));
+      signal.addEventListener('abort', abort, { once: true });
       worker.on('message', (message: IndexMessage) => {
         if (message.kind === 'progress') onProgress(message.records);
         else if (message.kind === 'done') resolve(message.info);
@@ -50,6 +52,8 @@ export async function indexCatalogue(
     await worker.terminate();
     for (const suffix of ['', '-journal', '-wal', '-shm']) await rm(task.target + suffix, { force: true });
     throw error;
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 

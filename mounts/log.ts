@@ -10,9 +10,6 @@ export type { Logger } from 'pino';
 /** Bytes at which a log is set aside as `<file>.1`, replacing the one before. */
 export const LOG_LIMIT = 10 * 1024 * 1024;
 
-/** Levels that `log-level` may name. */
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-
 export interface MountLog {
   readonly logger: Logger;
   /** Absolute path; null where the log goes to standard error. */

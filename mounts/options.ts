@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import { ButlerfsError } from '../common/errors.js';
 import { didYouMean, nearestNames } from '../common/nearest.js';
-import { LOG_LEVELS } from './log.js';
+import { LOG_LEVELS } from './log-levels.js';
 import { parseSource } from './repository.js';
 import { parseDuration, parseSize } from './units.js';
 import type { Configuration, ConfiguredDefaults } from './configuration.js';
@@ -53,21 +53,25 @@ export const DEFAULT_CACHE_SIZE = '50G';
 
 /** Splits `a,b=c`: a comma after a backslash, or within double quotes, does not divide. Throws `usage` for an unclosed quote. */
 export function splitOptions(text: string): Setting[] {
-  const parts: string[] = [''];
+  const parts: string[] = [];
+  let part = '';
   let quoted = false;
   for (let i = 0; i < text.length; i++) {
-    const character = text[i]!;
-    if (character === '\\' && i + 1 < text.length) parts[parts.length - 1] += text[++i]!;
+    const character = text.charAt(i);
+    if (character === '\\' && i + 1 < text.length) part += text.charAt(++i);
     else if (character === '"') quoted = !quoted;
-    else if (character === ',' && !quoted) parts.push('');
-    else parts[parts.length - 1] += character;
+    else if (character === ',' && !quoted) {
+      parts.push(part);
+      part = '';
+    } else part += character;
   }
+  parts.push(part);
   if (quoted) throw new ButlerfsError('usage', { what: `options '${text}'`, why: 'a double quote is not closed' });
   return parts
-    .filter((part) => part !== '')
-    .map((part) => {
-      const equals = part.indexOf('=');
-      return equals < 0 ? { name: part, value: '' } : { name: part.slice(0, equals), value: part.slice(equals + 1) };
+    .filter((text) => text !== '')
+    .map((text) => {
+      const equals = text.indexOf('=');
+      return equals < 0 ? { name: text, value: '' } : { name: text.slice(0, equals), value: text.slice(equals + 1) };
     });
 }
 
@@ -120,14 +124,13 @@ export function parseKeyValues(texts: readonly string[]): Record<string, string>
 /** The values of each option, checked for names, for what is not in this version, and for values that are missing or too many. */
 function collectSettings(request: MountRequest): Map<OptionName, string[]> {
   const given = new Map<OptionName, string[]>();
+  const known = [...VALUE_OPTIONS, ...FLAG_OPTIONS];
   for (const { name, value } of request.settings) {
     if (FOREIGN_OPTION.test(value === '' ? name : `${name}=${value}`)) continue;
     if (!isOption(name)) {
       throw new ButlerfsError('usage', {
         what: `unknown mount option '${name}'`,
-        advice:
-          didYouMean(nearestNames(name, [...VALUE_OPTIONS, ...FLAG_OPTIONS], 1)) ??
-          `known: ${[...VALUE_OPTIONS, ...FLAG_OPTIONS].join(', ')}`,
+        advice: didYouMean(name.length > 3 ? nearestNames(name, known, 1) : []) ?? `known: ${known.join(', ')}`,
       });
     }
     const isFlag = (FLAG_OPTIONS as readonly string[]).includes(name);

@@ -16,7 +16,10 @@ export interface SourceLockOptions {
 const LOOK_INTERVAL = 100;
 
 /** Takes the lock; resolves to what releases it. It ends with the process, however that ends. Rejects with `cache-failed` or `interrupted`. */
-export async function lockSource(file: string, { signal, onWait, deadline = 30 * 60_000 }: SourceLockOptions): Promise<() => Promise<void>> {
+export async function lockSource(
+  file: string,
+  { signal, onWait, deadline = 30 * 60_000 }: SourceLockOptions,
+): Promise<() => Promise<void>> {
   const handle = await open(file, 'a', 0o600);
   const end = Date.now() + deadline;
   let isWaiting = false;

@@ -1,30 +1,22 @@
 /** Opens a repository: its configuration, a copy of its registry, and the catalogue made from it, each made once and kept. */
 
-import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomically } from '../common/atomic.js';
 import { linkSignals } from '../common/deadline.js';
-import { ButlerfsError, asButlerfsError } from '../common/errors.js';
+import { asButlerfsError } from '../common/errors.js';
 import { openRemote } from '../proxy/assemble.js';
 import { loadCredentials } from '../proxy/credentials.js';
-import { downloadTo } from '../proxy/download.js';
 import { parseRemotePath } from '../proxy/paths.js';
-import { openCatalogue, parseButlerConfiguration } from '../registry/open.js';
-import { readButlerYaml } from './butler-yaml.js';
 import { readCredentials } from './configuration.js';
-
-import { indexCatalogue } from './index-catalogue.js';
 import { parseSource } from './repository.js';
-import { lockSource } from './source-lock.js';
 import { SourceStore } from './source-store.js';
-import { formatSize } from './units.js';
+import { bringUpToDate, displayName, openCurrent } from './source-version.js';
+import type { ButlerfsError } from '../common/errors.js';
+import type { Remote } from '../proxy/contract.js';
 import type { CredentialLookup } from '../proxy/credentials.js';
-import type { ObjectStat, Remote } from '../proxy/contract.js';
 import type { CatalogueInfo } from '../registry/contract.js';
 import type { Gen3Configuration } from '../registry/open.js';
 import type { Configuration } from './configuration.js';
-import type { SourceVersion } from './source-store.js';
+import type { OpenVersion, SourceParts } from './source-version.js';
 
 export interface SourceSettings {
   readonly configuration: Configuration;
@@ -75,6 +67,12 @@ export interface OpenedSource {
   close(): Promise<void>;
 }
 
+/**
+ * Milliseconds that the origin has at most to show itself at the start: a mount that can go on without it does so soon, and one that cannot says so
+ * before its user gives up.
+ */
+const FIRST_LOOK_DEADLINE = { withCatalogue: 4_000, without: 20_000 };
+
 /** Failures of the origin that a catalogue of an earlier time bridges. */
 const OFFLINE_CODES: readonly string[] = ['remote-unreachable', 'remote-timeout', 'remote-failed'];
 
@@ -91,56 +89,60 @@ export async function openSource(
   const { deadline, idleTimeout, warn, cacheDirectory } = settings;
   const configured = await readCredentials(settings.configuration.credentials);
   const credentials = loadCredentials({ configured, warn });
-  const remote = openRemote(repository, { credentials, deadline, idleTimeout });
+  const open = (within: number | undefined): Remote => openRemote(repository, { credentials, deadline: within, idleTimeout });
+  const remote = open(deadline);
   try {
     const store = new SourceStore(cacheDirectory, isDirectory ? repository : remote.url);
     await store.create();
+    const hasCatalogue = (await store.current()) !== undefined;
+    const patience = hasCatalogue ? FIRST_LOOK_DEADLINE.withCatalogue : FIRST_LOOK_DEADLINE.without;
+    const look = open(Math.min(patience, deadline ?? patience));
     const directory = isDirectory ? repository : undefined;
-    return await Source.open({ remote, credentials, store, directory, onProgress: settings.onProgress ?? (() => undefined) }, signal);
+    const parts = { remote, store, directory, onProgress: settings.onProgress ?? (() => undefined) };
+    try {
+      return new Source(parts, credentials, await firstLook(parts, look, signal));
+    } finally {
+      await look.close();
+    }
   } catch (error) {
     await remote.close();
     throw error;
   }
 }
 
-interface SourceParts {
-  readonly remote: Remote;
-  readonly credentials: CredentialLookup;
-  readonly store: SourceStore;
-  /** Where the repository is a local directory. */
-  readonly directory: string | undefined;
-  readonly onProgress: (line: string) => void;
-}
-
-/** What is open: one version of the source. */
-interface OpenVersion {
-  readonly version: SourceVersion;
-  readonly configuration: Gen3Configuration;
-  readonly info: CatalogueInfo;
+/** The newest version; where the origin does not answer, the one there is, with the reason. */
+async function firstLook(
+  parts: SourceParts,
+  look: Remote,
+  signal: AbortSignal,
+): Promise<OpenVersion & { readonly problem?: ButlerfsError }> {
+  try {
+    return await bringUpToDate(parts, look, signal);
+  } catch (error) {
+    const problem = asButlerfsError(error);
+    const kept = OFFLINE_CODES.includes(problem.code) ? await openCurrent(parts) : undefined;
+    if (kept === undefined) throw error;
+    return { ...kept, problem };
+  }
 }
 
 class Source implements OpenedSource {
   readonly problem?: ButlerfsError;
+  readonly credentials: CredentialLookup;
   readonly #parts: SourceParts;
   readonly #closing = new AbortController();
   #opened: OpenVersion;
   #refreshing: Promise<Refreshed> | undefined;
 
-  private constructor(parts: SourceParts, opened: OpenVersion, problem: ButlerfsError | undefined) {
+  constructor(
+    parts: SourceParts,
+    credentials: CredentialLookup,
+    { problem, ...opened }: OpenVersion & { readonly problem?: ButlerfsError },
+  ) {
     this.#parts = parts;
+    this.credentials = credentials;
     this.#opened = opened;
     if (problem !== undefined) this.problem = problem;
-  }
-
-  static async open(parts: SourceParts, signal: AbortSignal): Promise<Source> {
-    try {
-      return new Source(parts, await bringUpToDate(parts, signal), undefined);
-    } catch (error) {
-      const problem = asButlerfsError(error);
-      const kept = OFFLINE_CODES.includes(problem.code) ? await openCurrent(parts) : undefined;
-      if (kept === undefined) throw error;
-      return new Source(parts, kept, problem);
-    }
   }
 
   get repository(): string {
@@ -157,10 +159,6 @@ class Source implements OpenedSource {
 
   get registryUrl(): string {
     return this.remote.urlOf(parseRemotePath(this.configuration.registry));
-  }
-
-  get credentials(): CredentialLookup {
-    return this.#parts.credentials;
   }
 
   get configuration(): Gen3Configuration {
@@ -197,7 +195,7 @@ class Source implements OpenedSource {
     const before = this.#opened.version.version;
     const linked = linkSignals(signal, this.#closing.signal);
     try {
-      this.#opened = await bringUpToDate(this.#parts, linked.signal, this.#opened);
+      this.#opened = await bringUpToDate(this.#parts, this.remote, linked.signal, this.#opened);
     } finally {
       linked.unlink();
     }
@@ -209,121 +207,4 @@ class Source implements OpenedSource {
     await this.#refreshing?.catch(() => undefined);
     await this.#parts.remote.close();
   }
-}
-
-function digestOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}
-
-function displayName({ directory, remote }: SourceParts): string {
-  return directory ?? remote.url;
-}
-
-/** The newest version: the one there is where the origin's registry is the one that it was made from, else a new one. `known` saves reading it again. */
-async function bringUpToDate(parts: SourceParts, signal: AbortSignal, known?: OpenVersion): Promise<OpenVersion> {
-  const butlerYaml = await readButlerYaml(parts.remote, parts.directory, signal);
-  const configuration = parseButlerConfiguration(butlerYaml, displayName(parts));
-  const { validator } = await registryStat(parts, configuration, signal);
-  const configurationDigest = digestOf(butlerYaml);
-  // Without a validator nothing says whether the registry changed: it is read at every start, and not again while it is open.
-  const isCurrent = (version: SourceVersion): boolean =>
-    version.configurationDigest === configurationDigest && version.validator === validator && (validator !== null || known !== undefined);
-  const find = async (): Promise<OpenVersion | undefined> => {
-    const current = await parts.store.current();
-    if (current === undefined || !isCurrent(current)) return undefined;
-    return known?.version.version === current.version ? known : await openCurrent(parts);
-  };
-  const found = await find();
-  if (found !== undefined) return found;
-  const unlock = await lockSource(parts.store.lockFile, {
-    signal,
-    onWait: () => parts.onProgress(`waiting for another process that reads ${displayName(parts)}`),
-  });
-  try {
-    // Somebody else may have made it while this process waited.
-    return (await find()) ?? (await makeVersion(parts, configuration, butlerYaml, signal));
-  } finally {
-    await unlock();
-  }
-}
-
-/** Makes and publishes the next version. Under the lock. */
-async function makeVersion(
-  parts: SourceParts,
-  configuration: Gen3Configuration,
-  butlerYaml: string,
-  signal: AbortSignal,
-): Promise<OpenVersion> {
-  const { store, remote, directory, onProgress } = parts;
-  await store.tidy();
-  const version = ((await store.current())?.version ?? 0) + 1;
-  const files = store.filesOf(version);
-  await writeFileAtomically(files.butlerYaml, butlerYaml);
-  const before = await registryStat(parts, configuration, signal);
-  let { validator } = before;
-  if (directory === undefined) {
-    onProgress(`fetching the registry of ${remote.url}${before.size === null ? '' : ` (${formatSize(before.size)})`}`);
-    ({ validator } = await downloadTo(remote, parseRemotePath(configuration.registry), files.registry, { signal }));
-    await refuseEmpty(files.registry, parts);
-  }
-  const repository = displayName(parts);
-  onProgress(`indexing ${repository}`);
-  const task = {
-    configuration,
-    registryFile: directory === undefined ? files.registry : join(directory, configuration.registry),
-    repository,
-    target: files.catalogue,
-    validator,
-    version,
-  };
-  const info = await indexCatalogue(task, { signal, onProgress: (records) => onProgress(`indexing ${repository}: ${records} records`) });
-  const made: SourceVersion = { version, repository, configurationDigest: digestOf(butlerYaml), validator };
-  await store.publish(made);
-  await store.tidy();
-  return { version: made, configuration, info };
-}
-
-/** The version that counts, where its catalogue is of a form that this program reads. */
-async function openCurrent(parts: SourceParts): Promise<OpenVersion | undefined> {
-  const version = await parts.store.current();
-  if (version === undefined) return undefined;
-  const files = parts.store.filesOf(version.version);
-  const catalogue = openCatalogue(files.catalogue);
-  const butlerYaml = await readFile(files.butlerYaml, 'utf8').catch(() => undefined);
-  if (catalogue === undefined || butlerYaml === undefined) return undefined;
-  try {
-    return { version, configuration: parseButlerConfiguration(butlerYaml, displayName(parts)), info: catalogue.info };
-  } finally {
-    catalogue.close();
-  }
-}
-
-/** Stat of the registry at its origin. The validator of a local one also tells writes that only its write-ahead log holds so far. */
-async function registryStat(parts: SourceParts, { registry }: Gen3Configuration, signal: AbortSignal): Promise<ObjectStat> {
-  const { remote, directory } = parts;
-  const found = await remote.stat(parseRemotePath(registry), { signal }).catch((error: unknown) => {
-    if (asButlerfsError(error).code !== 'remote-not-found') throw error;
-    throw new ButlerfsError('corrupt-repository', {
-      what: `the registry ${registry} that butler.yaml names`,
-      where: displayName(parts),
-      why: 'it is not there',
-      cause: error,
-    });
-  });
-  if (found.size === 0) throw emptyRegistry(parts);
-  if (directory === undefined) return found;
-  const log = await stat(`${join(directory, registry)}-wal`, { bigint: true }).catch(() => undefined);
-  return log === undefined || log.size === 0n ? found : { ...found, validator: `${found.validator ?? ''} wal ${log.size} ${log.mtimeNs}` };
-}
-
-async function refuseEmpty(file: string, parts: SourceParts): Promise<void> {
-  if ((await stat(file)).size === 0) throw emptyRegistry(parts);
-}
-
-function emptyRegistry(parts: SourceParts): ButlerfsError {
-  return new ButlerfsError('corrupt-repository', {
-    what: `the registry of ${displayName(parts)} is empty`,
-    why: 'its file has 0 bytes, as a failed `butler create` leaves it',
-    advice: 'create the repository again, or check how it was copied',
-  });
 }

@@ -41,7 +41,8 @@ function openOrigin(source: string, settings: RemoteSettings, idleTimeout: numbe
   if (!URL.canParse(source)) throw unsupported(redacted(source), 'it is neither an absolute path nor a URL');
   const { url, credential } = takeUserinfo(new URL(source));
   if (url.protocol === 'file:') return fileRemote(directoryOf(url), { idleTimeout });
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw unsupported(url.href, `there is no remote for '${url.protocol}'`);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw unsupported(redacted(source), `there is no remote for '${url.protocol}'`);
   if (url.search !== '' || url.hash !== '')
     throw unsupported(`${url.origin}${url.pathname}`, 'a repository has no query or fragment in its URL');
   const { credentials = () => undefined, userAgent = 'butlerfs/0.1' } = settings;
@@ -54,7 +55,7 @@ function directoryOf(url: URL): string {
   try {
     return fileURLToPath(url);
   } catch (error) {
-    throw unsupported(url.href, 'a file: URL names an absolute path on this host', error);
+    throw unsupported(redacted(url.href), 'a file: URL names an absolute path on this host', error);
   }
 }
 

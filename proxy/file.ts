@@ -4,7 +4,7 @@ import { constants, type BigIntStats } from 'node:fs';
 import { open, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { abortable, interrupted, linkSignals, throwIfAborted, within } from '../common/deadline.js';
+import { abortable, interrupted, linkSignals, longLivedController, throwIfAborted, within } from '../common/deadline.js';
 import { ButlerfsError } from '../common/errors.js';
 import { closingBytes } from './body.js';
 import type { ObjectStat, ReadOptions, Remote, RemoteBody, RemotePath } from './contract.js';
@@ -24,7 +24,7 @@ class FileRemote implements Remote {
   readonly url: string;
   readonly #directory: string;
   readonly #idleTimeout: number;
-  readonly #closing = new AbortController();
+  readonly #closing = longLivedController();
 
   constructor(directory: string, idleTimeout: number) {
     this.#directory = directory;

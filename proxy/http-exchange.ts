@@ -74,7 +74,8 @@ async function send(
   if (credential !== undefined) all['authorization'] = authorizationOf(credential);
   const late = new ButlerfsError('remote-timeout', { what: `asking for ${shown(url)}`, why: `no answer for ${idleTimeout / 1000} s` });
   try {
-    const sent = request(url, { dispatcher: agent, method, headers: all, signal: control.signal });
+    // Without `reset: false` undici closes the connection after every HEAD.
+    const sent = request(url, { dispatcher: agent, method, headers: all, signal: control.signal, reset: false });
     const { statusCode, headers: received, body } = await within(sent, idleTimeout, () => late);
     return { status: statusCode, headers: received, body };
   } catch (error) {
@@ -84,7 +85,8 @@ async function send(
   }
 }
 
-function redirectTarget(url: string, from: URL, location: string | undefined): URL {
+/** Where a redirect leads; fails where it may not be followed. User information in it is dropped: it is not ours to send. */
+export function redirectTarget(url: string, from: URL, location: string | undefined): URL {
   if (location === undefined || !URL.canParse(location, from.href)) throw failed(url, 'a redirect without a usable Location');
   const to = new URL(location, from.href);
   to.username = '';

@@ -1,7 +1,7 @@
 /** A remote over HTTP(S). */
 
 import { Agent } from 'undici';
-import { interrupted, linkSignals, throwIfAborted, type LinkedController } from '../common/deadline.js';
+import { interrupted, linkSignals, longLivedController, throwIfAborted, type LinkedController } from '../common/deadline.js';
 import { ButlerfsError } from '../common/errors.js';
 import { closingBytes, noBytes } from './body.js';
 import type { ObjectStat, ReadOptions, Remote, RemoteBody, RemotePath } from './contract.js';
@@ -30,7 +30,7 @@ class HttpRemote implements Remote {
   readonly kind = 'http';
   readonly url: string;
   readonly #context: ExchangeContext;
-  readonly #closing = new AbortController();
+  readonly #closing = longLivedController();
 
   constructor(root: string, { credentials, idleTimeout, connections, userAgent }: HttpRemoteSettings) {
     this.url = root;

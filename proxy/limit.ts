@@ -1,6 +1,7 @@
 /** At most so many open bodies at a time; the others wait their turn. */
 
-import { interrupted, linkSignals, throwIfAborted } from '../common/deadline.js';
+import { interrupted, linkSignals, longLivedController, throwIfAborted } from '../common/deadline.js';
+import { closingBytes } from './body.js';
 import type { Remote, RemoteBody } from './contract.js';
 
 /** A number of slots, given out in the order asked for. */
@@ -52,7 +53,7 @@ export class Semaphore {
 /** `inner` with at most `bodies` open bodies. A body holds its slot until it is read to the end, fails or is left early. */
 export function limitRemote(inner: Remote, bodies: number): Remote {
   const slots = new Semaphore(bodies);
-  const closing = new AbortController();
+  const closing = longLivedController();
   return {
     kind: inner.kind,
     url: inner.url,
@@ -64,7 +65,7 @@ export function limitRemote(inner: Remote, bodies: number): Remote {
       const release = await slots.acquire(signal, what).finally(unlink);
       try {
         const body = await inner.open(path, options);
-        return { stat: body.stat, bytes: releasing(body.bytes, release) };
+        return { stat: body.stat, bytes: closingBytes(body.bytes, release) };
       } catch (error) {
         release();
         throw error;
@@ -75,12 +76,4 @@ export function limitRemote(inner: Remote, bodies: number): Remote {
       await inner.close();
     },
   };
-}
-
-async function* releasing(bytes: AsyncIterable<Uint8Array>, release: () => void): AsyncGenerator<Uint8Array, void, undefined> {
-  try {
-    yield* bytes;
-  } finally {
-    release();
-  }
 }

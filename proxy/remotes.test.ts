@@ -1,5 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,7 +20,6 @@ import { httpRemote } from './http.js';
 import { parseRemotePath } from './paths.js';
 import { describeRemote, readAll } from './testing/conformance.js';
 import { hasNginx, serveBytes, startNginx, startServer } from './testing/server.js';
-import { existsSync, readFileSync, statSync } from 'node:fs';
 
 const bare = { credentials: () => undefined, idleTimeout: 5000, connections: 4, userAgent: 'test' };
 
@@ -111,8 +121,10 @@ describe('file remote, beyond the contract', () => {
     await expect(reading).rejects.toMatchObject({ code: 'remote-changed' });
   });
 
-  it.runIf(process.getuid?.() !== 0)('a file that may not be read is remote-forbidden', async () => {
-    chmodSync(join(directory, 'root', 'inside'), 0);
-    await expect(openRemote(join(directory, 'root')).open(parseRemotePath('inside'))).rejects.toMatchObject({ code: 'remote-forbidden' });
-  });
+  if (process.getuid?.() === 0) process.stderr.write('a test of file permissions is left out: root may read everything\n');
+  else
+    it('a file that may not be read is remote-forbidden', async () => {
+      chmodSync(join(directory, 'root', 'inside'), 0);
+      await expect(openRemote(join(directory, 'root')).open(parseRemotePath('inside'))).rejects.toMatchObject({ code: 'remote-forbidden' });
+    });
 });

@@ -1,6 +1,6 @@
 /** Tries again what another attempt may cure, until the deadline has passed without anything new. */
 
-import { linkSignals, sleep, type LinkedController } from '../common/deadline.js';
+import { linkSignals, longLivedController, sleep, type LinkedController } from '../common/deadline.js';
 import { ButlerfsError } from '../common/errors.js';
 import { closingBytes } from './body.js';
 import type { ReadOptions, Remote, RemoteBody, RemotePath } from './contract.js';
@@ -22,7 +22,7 @@ export interface RetrySettings {
  * validator, a body of which bytes were handed on is not continued.
  */
 export function retryRemote(inner: Remote, settings: RetrySettings): Remote {
-  const closing = new AbortController();
+  const closing = longLivedController();
   return {
     kind: inner.kind,
     url: inner.url,

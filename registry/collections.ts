@@ -9,7 +9,11 @@ import type { Collection, SearchPath } from './contract.js';
  * Without names: every RUN, in order of name. `collections` maps names to all there are.
  * Throws `unknown-collection` with the nearest names, and `corrupt-repository` for a chain that holds itself.
  */
-export function flattenCollections(collections: ReadonlyMap<string, Collection>, names: readonly string[] | undefined, where: string): SearchPath {
+export function flattenCollections(
+  collections: ReadonlyMap<string, Collection>,
+  names: readonly string[] | undefined,
+  where: string,
+): SearchPath {
   if (names === undefined || names.length === 0) {
     const runs = [...collections.values()].filter((collection) => collection.type === 'RUN');
     return { names: [], collections: runs.sort((a, b) => (a.name < b.name ? -1 : 1)) };

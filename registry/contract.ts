@@ -141,8 +141,10 @@ export interface DirectoryQuery {
   readonly constraint: Constraint;
   /** Required dimensions not in the constraint, in the order the directory levels shall have. */
   readonly keys: readonly DimensionName[];
-  /** Above this many datasets only the values of `keys[0]` are given, unless it is the last key. */
+  /** Above this many datasets only the values of `keys[0]` are given. Not looked at where `keys` is empty or `window` is given. */
   readonly rowLimit: number;
+  /** Only datasets whose value of `keys[0]` lies from `first` to `last`, both included, in the order of listings: a part of a long directory. */
+  readonly window?: { readonly first: DataIdValue; readonly last: DataIdValue };
 }
 
 /**
@@ -152,8 +154,7 @@ export interface DirectoryQuery {
  * `values`: too many for that; the distinct values of `keys[0]`, sorted.
  */
 export type DirectoryAnswer =
-  | { readonly kind: 'rows'; readonly rows: readonly DatasetRow[] }
-  | { readonly kind: 'values'; readonly values: readonly DataIdValue[] };
+  { readonly kind: 'rows'; readonly rows: readonly DatasetRow[] } | { readonly kind: 'values'; readonly values: readonly DataIdValue[] };
 
 /** Facts of the catalogue as a whole. */
 export interface CatalogueInfo {

@@ -14,7 +14,10 @@ export class DataId {
   constructor(group: DimensionGroup, values: readonly DataIdValue[]) {
     if (values.length !== group.required.length) {
       const expected = group.required.join(', ') || 'no dimension';
-      throw new ButlerfsError('invalid-value', { what: `a data ID of ${values.length} values`, why: `it needs one for each of ${expected}` });
+      throw new ButlerfsError('invalid-value', {
+        what: `a data ID of ${values.length} values`,
+        why: `it needs one for each of ${expected}`,
+      });
     }
     this.group = group;
     this.values = Object.freeze([...values]);
@@ -25,7 +28,8 @@ export class DataId {
     const named: Constraint = isConstraint(values) ? values : new Map(Object.entries(values));
     const listed = group.required.map((name) => {
       const value = named.get(name);
-      if (value === undefined) throw new ButlerfsError('invalid-value', { what: 'a data ID', why: `it has no value for ${name}`, advice: `give ${name}=...` });
+      if (value === undefined)
+        throw new ButlerfsError('invalid-value', { what: 'a data ID', why: `it has no value for ${name}`, advice: `give ${name}=...` });
       return value;
     });
     return new DataId(group, listed);

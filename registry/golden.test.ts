@@ -8,7 +8,15 @@ import { sharedData } from '../test/shared.js';
 import type { Catalogue, DataIdValue, DatasetRecord, DatasetType } from './contract.js';
 import { catalogueOf, openRepository, temporaryDirectory } from './testing/repositories.js';
 
-type GoldenDataset = [type: string, dataId: Record<string, DataIdValue>, uuid: string, run: string, path: string, checksum: string | null, size: number];
+type GoldenDataset = [
+  type: string,
+  dataId: Record<string, DataIdValue>,
+  uuid: string,
+  run: string,
+  path: string,
+  checksum: string | null,
+  size: number,
+];
 
 interface Golden {
   readonly made_by: { readonly universe: number };
@@ -59,14 +67,21 @@ describe.each(data === undefined ? [] : ['gen3-hsc', 'gen3-dc2'])('%s', (name) =
   };
 
   it('has the collections and the chains', () => {
-    const found = catalogue.collections().map(({ name: collection, type, children }) => [collection, type === 'CHAINED' ? [type, children] : [type]]);
+    const found = catalogue
+      .collections()
+      .map(({ name: collection, type, children }) => [collection, type === 'CHAINED' ? [type, children] : [type]]);
     expect(Object.fromEntries(found)).toEqual(golden.collections);
   });
 
   it('has the dataset types with their dimensions', () => {
     const found = catalogue.datasetTypes().map(({ name: type, dimensions, storageClass, isCalibration }) => [
       type,
-      { required: [...dimensions.required].sort(), implied: [...dimensions.implied].sort(), storage_class: storageClass, calibration: isCalibration },
+      {
+        required: [...dimensions.required].sort(),
+        implied: [...dimensions.implied].sort(),
+        storage_class: storageClass,
+        calibration: isCalibration,
+      },
     ]);
     const expected = Object.entries(golden.dataset_types).map(([type, facts]) => [
       type,
@@ -81,8 +96,8 @@ describe.each(data === undefined ? [] : ['gen3-hsc', 'gen3-dc2'])('%s', (name) =
       const dataset = catalogue.datasetByUuid(uuid.replaceAll('-', ''))!;
       const { required, implied } = dataset.type.dimensions;
       const values = Object.fromEntries([
-        ...required.map((key, index) => [key, dataset.values[index]]),
-        ...implied.map((key, index) => [key, dataset.implied[index]]),
+        ...required.map((key, index) => [key, dataset.values[index]] as const),
+        ...implied.map((key, index) => [key, dataset.implied[index]] as const),
       ]);
       expect({ run: dataset.run, values }).toEqual({ run, values: dataId });
       expect(dataset.files).toMatchObject([{ component: null, location: path, member: null, checksum, size: size < 0 ? null : size }]);
@@ -158,7 +173,10 @@ describe.each(data === undefined ? [] : ['gen3-hsc', 'gen3-dc2'])('%s', (name) =
         if (!(error instanceof ButlerfsError)) throw error;
         const named = new Set(typeOf(type).dimensions.required.concat(typeOf(type).dimensions.implied));
         const beyond = ['visit', 'instrument', 'skymap', 'tract', 'patch'].some((key) => expression.includes(`${key}=`) && !named.has(key));
-        expect([expression, error.code]).toEqual([expression, expression.includes('overlaps') ? 'unsupported' : beyond ? 'unknown-dimension' : 'answered']);
+        expect([expression, error.code]).toEqual([
+          expression,
+          expression.includes('overlaps') ? 'unsupported' : beyond ? 'unknown-dimension' : 'answered',
+        ]);
       }
     }
     expect(answered.length).toBe(golden.where === undefined ? 0 : 9);

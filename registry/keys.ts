@@ -27,13 +27,18 @@ export function resolveKey(universe: DimensionUniverse, key: string, aliases: Ke
   const name = resolveAlias(key, aliases);
   if (universe.dimension(name) !== undefined) return name;
   if (name === filterAlias && universe.dimension('physical_filter') !== undefined) return 'physical_filter';
-  throw unknownKey(key, `universe ${universe.namespace} ${universe.version}`, [...universe.names, ...Object.keys(aliases), ...Object.keys(commonAliases)]);
+  throw unknownKey(key, `universe ${universe.namespace} ${universe.version}`, [
+    ...universe.names,
+    ...Object.keys(aliases),
+    ...Object.keys(commonAliases),
+  ]);
 }
 
 /** What `filter` means for a value: a band where the type has that key and the value is one, and is no physical filter that the type has; else a physical filter. */
 export function filterDimension(catalogue: Catalogue, type: DatasetType, value: string): DimensionName {
   const known = keysOf(type);
-  const isOne = (dimension: string): boolean => known.includes(dimension) && catalogue.dimensionValues(dimension, mostFilters).includes(value);
+  const isOne = (dimension: string): boolean =>
+    known.includes(dimension) && catalogue.dimensionValues(dimension, mostFilters).includes(value);
   if (isOne('physical_filter')) return 'physical_filter';
   return isOne('band') || !known.includes('physical_filter') ? 'band' : 'physical_filter';
 }
@@ -59,6 +64,12 @@ export function parseKeyValue(
   const name = alias === filterAlias ? filterDimension(catalogue, type, value) : alias;
   const dimension = known.includes(name) ? catalogue.universe.dimension(name) : undefined;
   if (dimension === undefined) throw unknownKey(key, `dataset type '${type.name}'`, known, filterAdvice(catalogue, alias, value, known));
+  if (alias === filterAlias && name === 'band') {
+    const advice = filterAdvice(catalogue, alias, value, known);
+    const why = `dataset type '${type.name}' has bands, not physical filters`;
+    if (advice !== undefined && !known.includes('physical_filter'))
+      throw new ButlerfsError('unknown-value', { what: `${key}=${text}`, why, advice });
+  }
   if (dimension.type === 'string') return { dimension: name, value };
   if (name === 'patch' && value.includes(',')) return { dimension: name, value: sequentialPatch(catalogue, value, constraint) };
   return { dimension: name, value: parseInteger(dimension, value) };
@@ -70,7 +81,12 @@ function keysOf({ dimensions }: DatasetType): readonly DimensionName[] {
 
 function unknownKey(key: string, where: string, known: readonly string[], advice?: string): ButlerfsError {
   const names = known.length === 0 ? 'it has no keys' : `the keys are ${known.join(', ')}`;
-  return new ButlerfsError('unknown-dimension', { what: `key '${key}'`, where, why: names, advice: advice ?? didYouMean(nearestNames(key, known)) });
+  return new ButlerfsError('unknown-dimension', {
+    what: `key '${key}'`,
+    where,
+    why: names,
+    advice: advice ?? didYouMean(nearestNames(key, known)),
+  });
 }
 
 /** Coadds have a band where Gen2 had a filter: says which. */
@@ -96,7 +112,8 @@ function parseInteger({ name }: Dimension, text: string): number {
 
 /** Gen2 wrote patches as x,y; in Gen3 they count along x first. */
 function sequentialPatch(catalogue: Catalogue, text: string, constraint: Constraint): number {
-  const invalid = (why: string, advice: string): ButlerfsError => new ButlerfsError('invalid-value', { what: `value '${text}' of patch`, why, advice });
+  const invalid = (why: string, advice: string): ButlerfsError =>
+    new ButlerfsError('invalid-value', { what: `value '${text}' of patch`, why, advice });
   const match = /^(0|[1-9]\d{0,8}),(0|[1-9]\d{0,8})$/.exec(text);
   if (match === null) throw invalid('it is neither an integer nor two of them', 'write patch=42 or patch=4,5');
   const [x, y] = [Number(match[1]), Number(match[2])];
@@ -104,7 +121,11 @@ function sequentialPatch(catalogue: Catalogue, text: string, constraint: Constra
   if (maps.length !== 1) throw invalid('it does not say in which sky map', 'put skymap=... before it, or give the sequential number');
   const record = catalogue.record('skymap', { skymap: maps[0]! });
   const [columns, rows] = [Number(record?.['patch_nx_max']), Number(record?.['patch_ny_max'])];
-  if (!(columns > 0 && rows > 0)) throw invalid(`sky map '${maps[0]}' does not say how many patches a tract has`, 'give the sequential number');
+  if (!(columns > 0 && rows > 0))
+    throw invalid(`sky map '${maps[0]}' does not say how many patches a tract has`, 'give the sequential number');
   if (x < columns && y < rows) return y * columns + x;
-  throw invalid(`the tracts of sky map '${maps[0]}' have ${columns} by ${rows} patches`, `x goes from 0 to ${columns - 1} and y from 0 to ${rows - 1}`);
+  throw invalid(
+    `the tracts of sky map '${maps[0]}' have ${columns} by ${rows} patches`,
+    `x goes from 0 to ${columns - 1} and y from 0 to ${rows - 1}`,
+  );
 }

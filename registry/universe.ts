@@ -122,7 +122,19 @@ function dependencyOrder(elements: ReadonlyMap<string, ElementShape>): string[] 
 }
 
 /** The order of directory levels (docs/paths.md, rule 2); sky pixelisations take the place of `''`. */
-const directoryLevels = ['instrument', 'skymap', 'tract', 'patch', 'day_obs', 'exposure', 'visit', 'detector', '', 'physical_filter', 'band'];
+const directoryLevels = [
+  'instrument',
+  'skymap',
+  'tract',
+  'patch',
+  'day_obs',
+  'exposure',
+  'visit',
+  'detector',
+  '',
+  'physical_filter',
+  'band',
+];
 
 interface UniverseParts {
   readonly version: number;

@@ -16,7 +16,8 @@ export function encodeValue(value: DataIdValue): string {
     throw new ButlerfsError('invalid-value', { what: `value ${value}`, why: 'it is not an integer below 2^53' });
   }
   if (value === '') throw new ButlerfsError('invalid-value', { what: 'an empty value', why: 'no path can hold it' });
-  if (/\p{Surrogate}/u.test(value)) throw new ButlerfsError('invalid-value', { what: `value ${JSON.stringify(value)}`, why: 'it is not Unicode text' });
+  if (/\p{Surrogate}/u.test(value))
+    throw new ButlerfsError('invalid-value', { what: `value ${JSON.stringify(value)}`, why: 'it is not Unicode text' });
   const text = value.replace(/[/%\0]|^[@.]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
   return withinComponent(text, 'value');
 }
@@ -48,5 +49,8 @@ function withinComponent(text: string, kind: string): string {
   const bytes = Buffer.byteLength(text);
   if (bytes <= maxComponentBytes) return text;
   const shown = `${[...text].slice(0, 40).join('')}...`;
-  throw new ButlerfsError('invalid-value', { what: `${kind} '${shown}'`, why: `it takes ${bytes} bytes and a name in a directory ${maxComponentBytes} at most` });
+  throw new ButlerfsError('invalid-value', {
+    what: `${kind} '${shown}'`,
+    why: `it takes ${bytes} bytes and a name in a directory ${maxComponentBytes} at most`,
+  });
 }

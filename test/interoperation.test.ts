@@ -21,7 +21,7 @@ from astropy.io import fits
 out = []
 for pattern, keys in (('deepCoadd_calexp/tract=*/patch=*/band=*/*.fits', {'tract': 'TRACT', 'patch': 'PATCH', 'band': 'BAND'}),
                       ('calexp/visit=*/detector=*/*.fits', {'visit': 'VISIT', 'detector': 'DETECTOR'}),
-                      ('calexp/detector=*/visit=*/*.fits', {'visit': 'VISIT', 'detector': 'DETECTOR'})):
+                      ('@by/detector/calexp/detector=*/visit=*/*.fits', {'visit': 'VISIT', 'detector': 'DETECTOR'})):
     for path in glob.glob(os.path.join(sys.argv[1], pattern)):
         said = dict(part.split('=') for part in path.split('/') if '=' in part)
         with fits.open(path) as hdus:

@@ -3,7 +3,7 @@
 import type { Catalogue, Constraint, DatasetRow } from '../../registry/contract.js';
 import type { KeyAliases } from '../../registry/keys.js';
 import type { ContentSource } from '../content.js';
-import type { DatasetFile } from './dataset-file.js';
+import type { KnownFiles } from './dataset-file.js';
 import { openView, type View, type ViewRequest } from './view.js';
 
 /** Rows of a directory and of all below it. Directories refer to it by range; it is emptied when too many rows are held. */
@@ -14,19 +14,19 @@ export interface RowBlock {
 /** Datasets up to which one question answers a directory with everything below it. */
 export const ROW_LIMIT = 2000;
 /** Rows held at most, but for the latest answer. A row takes about 600 bytes. */
-const ROW_BUDGET = 60_000;
+const ROW_BUDGET = 6_000;
 
 export class TreeContext {
   readonly content: ContentSource;
   readonly aliases: KeyAliases;
   /** Values of keys that the mount was given, before those that follow from the search path. */
   readonly mountDefaults: Constraint;
-  /** Dataset files that the kernel knows, by view, dataset and component: the same inode on every path. */
-  readonly files = new Map<string, DatasetFile>();
+  readonly #files = new Map<number, KnownFiles>();
   readonly #views = new Map<string, View>();
   readonly #blocks = new Set<RowBlock>();
   #rowsHeld = 0;
   #catalogue: Catalogue;
+  #generation = 0;
 
   constructor(catalogue: Catalogue, content: ContentSource, mountDefaults: Constraint, aliases: KeyAliases) {
     this.#catalogue = catalogue;
@@ -39,9 +39,15 @@ export class TreeContext {
     return this.#catalogue;
   }
 
+  /** Grows with every catalogue taken up. */
+  get generation(): number {
+    return this.#generation;
+  }
+
   /** Takes up another catalogue: views and held rows of the former are dropped. */
   replaceCatalogue(catalogue: Catalogue): void {
     this.#catalogue = catalogue;
+    this.#generation++;
     this.#views.clear();
     for (const block of this.#blocks) block.rows = undefined;
     this.#blocks.clear();
@@ -57,6 +63,13 @@ export class TreeContext {
       this.#views.set(key, view);
     }
     return view;
+  }
+
+  /** The files of a view, by its hash. */
+  files(viewHash: number): KnownFiles {
+    let files = this.#files.get(viewHash);
+    if (files === undefined) this.#files.set(viewHash, (files = new Map()));
+    return files;
   }
 
   /** Holds rows until the budget is needed for newer ones. */

@@ -11,29 +11,15 @@ import { ButlerfsError } from '../../common/errors.js';
 import type { Constraint, DataIdValue, DatasetRow, DatasetType, DimensionName } from '../../registry/contract.js';
 import { parseKeyValue } from '../../registry/keys.js';
 import { encodeValue } from '../../registry/values.js';
-import { type RowBlock, ROW_LIMIT, type TreeContext } from './context.js';
+import { ROW_LIMIT } from './context.js';
 import { DatasetFile, fileKey } from './dataset-file.js';
 import { fileNames, type NamedFile, shortNames } from './file-names.js';
 import { combine, hashText, inodeNumber } from './identity.js';
+import { LongDirectory } from './long-directory.js';
 import { DirectoryNode, type Listing, noSuchName, type TreeNode } from './node.js';
-import { remainingKeys, type View, type ViewRequest, withDefaults } from './view.js';
-
-/** Rows [from, to) of a block. */
-interface Range {
-  readonly block: RowBlock;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** The type's tree that a directory belongs to, and the view it shows. Shared by all its directories. */
-export interface TypeTree {
-  readonly context: TreeContext;
-  readonly view: ViewRequest;
-  /** Name of the dataset type; its record is looked up in the present catalogue. */
-  readonly typeName: string;
-  /** Set in the tree of one component (`composite.data`). */
-  readonly component: string | null;
-}
+import { type Range, rangeWith } from './row-range.js';
+import type { TypeTree } from './type-tree.js';
+import { remainingKeys, type View, withDefaults } from './view.js';
 
 export class DataIdDirectory extends DirectoryNode {
   readonly tree: TypeTree;
@@ -43,6 +29,9 @@ export class DataIdDirectory extends DirectoryNode {
   /** Hash of what was last listed, to tell whether an update changed it; 0 while nothing was. */
   listed = 0;
   #range: Range | undefined;
+  #ino: number | undefined;
+  /** Set where there were too many rows and the children are leaves. */
+  #long: LongDirectory | undefined;
 
   constructor(tree: TypeTree, parent: DirectoryNode, name: string, dimension?: DimensionName, value?: DataIdValue, range?: Range) {
     super(parent, name);
@@ -53,16 +42,21 @@ export class DataIdDirectory extends DirectoryNode {
   }
 
   get ino(): number {
+    this.#ino ??= inodeNumber(this.#hash());
+    return this.#ino;
+  }
+
+  /** The same for every order of the keys, with and without what the defaults give, and for a leaf with and without implied keys. */
+  #hash(): number {
     const { typeName, component } = this.tree;
     let hash = combine(this.#view.hash, hashText(component === null ? typeName : `${typeName}.${component}`));
     const { required } = this.#type.dimensions;
     const constraint = this.constraint();
-    // Implied keys do not count once all required ones are given, so that a leaf is the same inode with and without them.
     const isLeaf = required.every((dimension) => constraint.has(dimension));
     for (const [dimension, value] of constraint) {
       if (!isLeaf || required.includes(dimension)) hash = combine(hash, hashText(`${dimension}=${value}`));
     }
-    return inodeNumber(hash);
+    return hash;
   }
 
   get modified(): number {
@@ -70,17 +64,11 @@ export class DataIdDirectory extends DirectoryNode {
   }
 
   get #view(): View {
-    return this.tree.context.view(this.tree.view);
+    return this.tree.view;
   }
 
   get #type(): DatasetType {
-    const type = this.tree.context.catalogue.datasetType(this.tree.typeName);
-    if (type === undefined)
-      throw new ButlerfsError('unknown-dataset-type', {
-        what: `dataset type '${this.tree.typeName}'`,
-        why: 'the repository no longer has it',
-      });
-    return type;
+    return this.tree.type;
   }
 
   /** The data ID so far, with the view's defaults. */
@@ -138,21 +126,30 @@ export class DataIdDirectory extends DirectoryNode {
   /** The rows below this directory, or only the values of its next key where there are too many. */
   #answer(): Range | { readonly values: readonly DataIdValue[] } {
     if (this.#range?.block.rows !== undefined) return this.#range;
+    if (this.parent instanceof DataIdDirectory) {
+      const range = this.parent.#rangeOfChild(this);
+      if (range !== undefined) return (this.#range = range);
+    }
     const { context } = this.tree;
     const type = this.#type;
     const view = this.#view;
     const constraint = this.constraint();
-    const answer = context.catalogue.directory({
-      type,
-      searchPath: view.searchPath,
-      constraint,
-      keys: remainingKeys(view, type, constraint),
-      rowLimit: ROW_LIMIT,
-    });
-    if (answer.kind === 'values') return { values: answer.values };
+    const keys = remainingKeys(view, type, constraint);
+    const question = { type, searchPath: view.searchPath, constraint, keys, rowLimit: ROW_LIMIT };
+    const answer = context.catalogue.directory(question);
+    if (answer.kind === 'values') {
+      if (keys.length === 1 && this.tree.component === null) this.#long = new LongDirectory(context, question, answer.values);
+      return { values: answer.values };
+    }
     const rows = this.tree.component === null ? answer.rows : answer.rows.filter((row) => this.#hasComponent(row));
     this.#range = { block: context.hold(rows), from: 0, to: rows.length };
     return this.#range;
+  }
+
+  /** Rows of a child, where this is a long directory of leaves. */
+  #rangeOfChild({ dimension, value }: DataIdDirectory): Range | undefined {
+    if (this.#long?.generation !== this.tree.context.generation || dimension !== this.#long.key || value === undefined) return undefined;
+    return this.#long.rangeOf(value);
   }
 
   #hasComponent(row: DatasetRow): boolean {
@@ -163,21 +160,7 @@ export class DataIdDirectory extends DirectoryNode {
   #rangeOf(value: DataIdValue): Range | undefined {
     if (this.#range?.block.rows === undefined) return undefined;
     const { block, from, to } = this.#range;
-    const column = this.#column();
-    let low = from;
-    let high = to;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compareValues(block.rows![middle]!.values[column]!, value) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return { block, from: low, to: this.#endOfRun(block.rows!, low, to, column, value) };
-  }
-
-  #endOfRun(rows: readonly DatasetRow[], from: number, to: number, column: number, value: DataIdValue): number {
-    let end = from;
-    while (end < to && rows[end]!.values[column] === value) end++;
-    return end;
+    return rangeWith({ block, from, to }, this.#column(), value);
   }
 
   /** Position of the next key among the values of a row. */
@@ -266,13 +249,7 @@ export class DataIdDirectory extends DirectoryNode {
   }
 
   #fileNode({ name, row, file }: NamedFile): DatasetFile {
-    const { context } = this.tree;
-    const key = fileKey(this.#view.hash, row.uuid, file.component);
-    return context.files.get(key) ?? new DatasetFile(this, name, key, context, row, file);
+    const { context, files } = this.tree;
+    return files.get(fileKey(row.uuid, file.component)) ?? new DatasetFile(this, name, files, context, row, file);
   }
-}
-
-/** Numbers by size, texts by code unit: the order in which the catalogue sorts. */
-function compareValues(a: DataIdValue, b: DataIdValue): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

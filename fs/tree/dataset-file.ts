@@ -11,14 +11,18 @@ import { type DirectoryNode, TreeNode } from './node.js';
 import { ATTRIBUTE_NAMES, extendedAttribute } from './extended-attributes.js';
 import { fetchAndOpen } from './open-object.js';
 
-/** Key of a file among those of one tree. */
-export function fileKey(viewHash: number, uuid: string, component: string | null): string {
-  return component === null ? `${viewHash}:${uuid}` : `${viewHash}:${uuid}:${component}`;
+/** Key of a file among those of one view. */
+export function fileKey(uuid: string, component: string | null): string {
+  return component === null ? uuid : `${uuid}.${component}`;
 }
+
+/** The files of one view that the kernel knows: the same inode on every path. */
+export type KnownFiles = Map<string, DatasetFile>;
 
 export class DatasetFile extends TreeNode {
   readonly isDirectory = false;
-  readonly key: string;
+  /** Where it is listed while the kernel knows it. */
+  readonly siblings: KnownFiles;
   readonly uuid: string;
   readonly component: string | null;
   /** Name of the collection that it was found in. */
@@ -27,15 +31,19 @@ export class DatasetFile extends TreeNode {
   readonly #modified: number;
   #size: number | null;
 
-  constructor(parent: DirectoryNode, name: string, key: string, context: TreeContext, row: DatasetRow, file: StoredFile) {
+  constructor(parent: DirectoryNode, name: string, siblings: KnownFiles, context: TreeContext, row: DatasetRow, file: StoredFile) {
     super(parent, name);
-    this.key = key;
+    this.siblings = siblings;
     this.uuid = row.uuid;
     this.component = file.component;
     this.collection = row.collection.name;
     this.#context = context;
     this.#modified = row.ingested === null ? context.catalogue.info.readAt : taiToUnixMilliseconds(row.ingested);
     this.#size = file.size;
+  }
+
+  get key(): string {
+    return fileKey(this.uuid, this.component);
   }
 
   attributes(): Attributes | Waiting<Attributes> {
@@ -84,7 +92,7 @@ export class DatasetFile extends TreeNode {
   }
 
   request(record: DatasetRecord = this.#record()): ObjectRequest {
-    return this.#context.content.request(this.#storedFile(record), this.component === null ? this.uuid : `${this.uuid}.${this.component}`);
+    return this.#context.content.request(this.#storedFile(record), this.key);
   }
 
   #record(): DatasetRecord {

@@ -19,6 +19,7 @@ import { combine, hashText, inodeNumber } from './identity.js';
 import { DirectoryNode, type Listing, namedListing, noSuchName, TreeNode } from './node.js';
 import { RepositoryDirectory } from './repository-files.js';
 import { StatusFile, TextFile } from './text-files.js';
+import { TypeTree } from './type-tree.js';
 import type { ViewRequest } from './view.js';
 
 /** A directory that lists dataset types: the root, or the top of another view. */
@@ -52,7 +53,7 @@ export class TypesDirectory extends DirectoryNode {
 
   #typeDirectory(name: string): TreeNode {
     const { type, component } = findType(this.#context.catalogue, this.#context.view(this.#view), name);
-    const directory = new DataIdDirectory({ context: this.#context, view: this.#view, typeName: type.name, component }, this, name);
+    const directory = new DataIdDirectory(new TypeTree(this.#context, this.#view, type.name, component), this, name);
     if (component !== null && directory.listing().count === 0) throw noSuchName(this, name);
     return directory;
   }

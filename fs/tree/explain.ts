@@ -79,7 +79,7 @@ function explainComponents(
     });
   }
   const view = openView(catalogue, request, defaults);
-  lines.push(`repository: ${catalogue.info.repository}`, `searched: ${view.searchPath.collections.map(({ name }) => name).join(', ')}`);
+  lines.push(`repository: ${catalogue.info.repository}`, `searched: ${collectionsText(view)}`);
   if (first === undefined) return done(lines, 'directory', 'the root: dataset types that hold data on the search path');
   const { type, component } = findType(catalogue, view, first);
   lines.push(`dataset type: ${type.name} (${type.storageClass})${component === null ? '' : `, component ${component}`}`);
@@ -238,6 +238,11 @@ function noSuchValue(
     why: constraint.size === 0 ? 'no dataset has it' : `no dataset with ${dataIdText(constraint)} has it`,
     advice: `the nearest of ${values.length} are ${shown.map((one) => `${dimension}=${encodeValue(one)}`).join(', ')}`,
   });
+}
+
+function collectionsText({ searchPath: { collections } }: View): string {
+  const names = collections.slice(0, SAMPLE).map(({ name }) => name);
+  return `${names.join(', ')}${collections.length > SAMPLE ? ` and ${collections.length - SAMPLE} more collections` : ''}`;
 }
 
 function dataIdText(constraint: Constraint): string {

@@ -87,7 +87,7 @@ export class Tree implements FileSystem {
     this.#nodes.delete(id);
     node.id = 0;
     if (node instanceof DatasetFile) {
-      if (this.#context.files.get(node.key) === node) this.#context.files.delete(node.key);
+      if (node.siblings.get(node.key) === node) node.siblings.delete(node.key);
     } else if (node.parent?.children?.get(node.name) === node) {
       node.parent.children.delete(node.name);
     }
@@ -165,7 +165,7 @@ export class Tree implements FileSystem {
   #register(node: TreeNode): void {
     node.id = this.#nextId++;
     this.#nodes.set(node.id, node);
-    if (node instanceof DatasetFile) this.#context.files.set(node.key, node);
+    if (node instanceof DatasetFile) node.siblings.set(node.key, node);
     else node.parent?.remember(node.name, node);
   }
 

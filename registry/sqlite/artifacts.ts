@@ -47,7 +47,12 @@ export class ArtifactWriter {
     const absolute = location.includes('://');
     const slash = absolute ? -1 : location.lastIndexOf('/');
     const directory = absolute ? absoluteDirectory : slash < 0 ? rootDirectory : this.#directory(location.slice(0, slash));
-    const row = this.#insertArtifact.get([directory, location.slice(slash + 1), size, checksum === null ? null : Buffer.from(checksum, 'hex')]);
+    const row = this.#insertArtifact.get([
+      directory,
+      location.slice(slash + 1),
+      size,
+      checksum === null ? null : Buffer.from(checksum, 'hex'),
+    ]);
     return row![0] as number;
   }
 

@@ -33,10 +33,8 @@ const recordsBetweenLooks = 4096;
  */
 export function buildCatalogue({ reader, target, repository, validator, version, signal, onProgress }: BuildOptions): CatalogueInfo {
   const temporary = `${target}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`;
-  let database: Database.Database | undefined;
+  const database = createFile(temporary);
   try {
-    mkdirSync(dirname(target), { recursive: true });
-    database = new Database(temporary);
     const writer = new CatalogueWriter(database, repository);
     let records = 0;
     for (const record of reader.records()) {
@@ -53,10 +51,18 @@ export function buildCatalogue({ reader, target, repository, validator, version,
     syncFile(dirname(target));
     return info;
   } catch (error) {
-    database?.close();
+    database.close();
     rmSync(temporary, { force: true });
-    rmSync(`${temporary}-journal`, { force: true });
     throw writeError(error, target);
+  }
+}
+
+function createFile(path: string): Database.Database {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    return new Database(path);
+  } catch (error) {
+    throw writeError(error, path);
   }
 }
 
@@ -73,7 +79,13 @@ function writeError(error: unknown, target: string): unknown {
   if (error instanceof ButlerfsError || !(error instanceof Error)) return error;
   const code = 'code' in error ? error.code : undefined;
   if (code === 'SQLITE_FULL' || code === 'ENOSPC') {
-    return new ButlerfsError('cache-full', { what: 'the catalogue', where: target, why: 'the disk is full', advice: 'free some space', cause: error });
+    return new ButlerfsError('cache-full', {
+      what: 'the catalogue',
+      where: target,
+      why: 'the disk is full',
+      advice: 'free some space',
+      cause: error,
+    });
   }
   if (!(error instanceof Database.SqliteError) && code === undefined) return error;
   return new ButlerfsError('cache-failed', { what: 'the catalogue', where: target, why: error.message, cause: error });

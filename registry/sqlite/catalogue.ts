@@ -27,7 +27,7 @@ import { membershipConditions } from './conditions.js';
 import { listDirectory } from './directory.js';
 import { Layout } from './layout.js';
 import { RecordStore } from './records.js';
-import { readRows, selectRows } from './rows.js';
+import { RowReader } from './rows.js';
 import type { MembershipRow, StoredType } from './rows.js';
 import { membershipTable } from './schema.js';
 import { builder, Prepared, Slot, StatementCache } from './statements.js';
@@ -126,18 +126,21 @@ export class SqliteCatalogue implements Catalogue {
 
   dataset(key: number): DatasetRecord | undefined {
     const statement = this.#statements.get('dataset', () =>
-      builder.selectFrom('dataset').innerJoin('dataset_type as t', 't.id', 'dataset.type').select(['t.name', 'run']).where('key', '=', new Slot(0)),
+      builder
+        .selectFrom('dataset')
+        .innerJoin('dataset_type as t', 't.id', 'dataset.type')
+        .select(['t.name', 'run'])
+        .where('key', '=', new Slot(0)),
     );
     const [name, run] = (statement.get([key]) ?? []) as [string?, number?];
     const type = name === undefined ? undefined : this.#types.get(name);
     const collection = run === undefined ? undefined : this.#collectionsById.get(run);
     if (type === undefined || collection === undefined) return undefined;
+    const reader = new RowReader(type, new Map(), true);
     const rows = this.#statements.get(`dataset ${type.membership} ${type.isCalibration}`, () =>
-      selectRows(type)
-        .where('m.dataset', '=', new Slot(0))
-        .where('m.collection', '=', new Slot(1)),
+      reader.select().where('m.dataset', '=', new Slot(0)).where('m.collection', '=', new Slot(1)),
     );
-    const [row] = readRows(type, rows.all([key, run]), this.#collectionsById);
+    const [row] = reader.read(rows.all([key, run]), this.#collectionsById);
     return row === undefined ? undefined : this.#complete(type, row, collection.name);
   }
 
@@ -151,7 +154,8 @@ export class SqliteCatalogue implements Catalogue {
   *query(query: Parameters<Catalogue['query']>[0]): IterableIterator<DatasetRecord> {
     const type = this.#stored(query.type);
     const { collections } = this.#holding(type, query.searchPath, 'stored');
-    const condition = query.where === undefined ? undefined : compileWhere(parseWhere(query.where), { catalogue: this, records: this.#records, type });
+    const condition =
+      query.where === undefined ? undefined : compileWhere(parseWhere(query.where), { catalogue: this, records: this.#records, type });
     for (const row of streamRows(this.#statements, type, collections, query.constraint, condition)) {
       yield this.#complete(type, row, this.#runOf(row.key));
     }
@@ -249,7 +253,9 @@ function readCollections(database: Database): Collection[] {
 }
 
 function readTypes(database: Database, universe: ElementUniverse): StoredType[] {
-  const query = builder.selectFrom('dataset_type').select(['id', 'name', 'storage_class', 'dimensions', 'is_calibration', 'membership', 'fingerprint']);
+  const query = builder
+    .selectFrom('dataset_type')
+    .select(['id', 'name', 'storage_class', 'dimensions', 'is_calibration', 'membership', 'fingerprint']);
   return (new Prepared(database, query).all() as [number, string, string, string, number, number, string][]).map(
     ([id, name, storageClass, dimensions, isCalibration, membership, fingerprint]) =>
       Object.freeze({

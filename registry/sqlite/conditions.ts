@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import type { RawBuilder, SqlBool } from 'kysely';
 import { ButlerfsError } from '../../common/errors.js';
 import { didYouMean, nearestNames } from '../../common/nearest.js';
-import type { Collection, Constraint, DatasetType, DimensionName } from '../contract.js';
+import type { Collection, Constraint, DataIdValue, DatasetType, DimensionName } from '../contract.js';
 import { dimensionColumn } from './schema.js';
 import { Slot } from './statements.js';
 
@@ -19,8 +19,20 @@ export interface Conditions {
   readonly form: string;
 }
 
+/** Values of one dimension from `first` to `last`, both included. */
+export interface ValueRange {
+  readonly dimension: DimensionName;
+  readonly first: DataIdValue;
+  readonly last: DataIdValue;
+}
+
 /** Throws `unknown-dimension` for a key of the constraint that the type has not. */
-export function membershipConditions(type: DatasetType, collections: readonly Collection[], constraint: Constraint): Conditions {
+export function membershipConditions(
+  type: DatasetType,
+  collections: readonly Collection[],
+  constraint: Constraint,
+  range?: ValueRange,
+): Conditions {
   const names = [...constraint.keys()];
   checkKeys(type, names);
   const listed = collections.length <= mostListed;
@@ -37,7 +49,11 @@ export function membershipConditions(type: DatasetType, collections: readonly Co
     ...names.map((name, index) => sql<SqlBool>`${sql.ref(`m.${dimensionColumn(name)}`)} = ${new Slot(firstConstraint + index)}`),
   ];
   const form = `${listed ? collections.length : 'json'}/${names.join(' ')}`;
-  return { where, values: [type.id, ...collectionValues, ...constraint.values()], form };
+  const values = [type.id, ...collectionValues, ...constraint.values()];
+  if (range === undefined) return { where, values, form };
+  const column = sql.ref(`m.${dimensionColumn(range.dimension)}`);
+  const between = sql<SqlBool>`${column} between ${new Slot(values.length)} and ${new Slot(values.length + 1)}`;
+  return { where: [...where, between], values: [...values, range.first, range.last], form: `${form}/${range.dimension}` };
 }
 
 function checkKeys(type: DatasetType, names: readonly DimensionName[]): void {

@@ -10,7 +10,7 @@ import type { RawBuilder } from 'kysely';
 import type { Collection, DataIdValue, DatasetRow, DirectoryAnswer, DirectoryQuery } from '../contract.js';
 import { membershipConditions } from './conditions.js';
 import type { Conditions } from './conditions.js';
-import { compareRows, compareValues, readRows, selectRows } from './rows.js';
+import { compareRows, compareValues, RowReader } from './rows.js';
 import type { StoredType } from './rows.js';
 import { dimensionColumn, membershipTable } from './schema.js';
 import { builder, Slot } from './statements.js';
@@ -26,15 +26,21 @@ export function listDirectory(
   most: number,
   query: DirectoryQuery,
 ): DirectoryAnswer {
-  const conditions = membershipConditions(type, collections, query.constraint);
+  const { keys, window } = query;
+  const range = window === undefined ? undefined : { dimension: keys[0]!, ...window };
+  const conditions = membershipConditions(type, collections, query.constraint, range);
   if (collections.length === 0) return { kind: 'rows', rows: [] };
-  if (query.keys.length > 1 && most > query.rowLimit && exceeds(statements, type, conditions, query.rowLimit)) {
+  const mayBeMany = keys.length > 0 && window === undefined && most > query.rowLimit;
+  if (mayBeMany && exceeds(statements, type, conditions, query.rowLimit)) {
     return { kind: 'values', values: nextValues(statements, type, collections, conditions, query) };
   }
   const name = `rows ${type.membership} ${type.isCalibration ? 'calibration' : ''} ${conditions.form}`;
-  const statement = statements.get(name, () => conditions.where.reduce((select, condition) => select.where(condition), selectRows(type).where(stored)));
+  const reader = new RowReader(type, query.constraint, false);
+  const statement = statements.get(name, () =>
+    conditions.where.reduce((select, condition) => select.where(condition), reader.select().where(stored)),
+  );
   const byId = new Map(collections.map((collection) => [collection.id, collection]));
-  const found = [...readRows(type, statement.all(conditions.values), byId)];
+  const found = [...reader.read(statement.all(conditions.values), byId)];
   const rows = collections.length === 1 ? found : firstFound(found, collections);
   return { kind: 'rows', rows: rows.sort(compareRows(type, query.keys)) };
 }
@@ -42,7 +48,10 @@ export function listDirectory(
 /** Shadowed datasets count: whether they are many decides the form of an answer, not what it says. */
 function exceeds(statements: StatementCache, type: StoredType, conditions: Conditions, limit: number): boolean {
   const statement = statements.get(`exceeds ${type.membership} ${conditions.form}`, () => {
-    const select = builder.selectFrom(`${membershipTable(type.membership)} as m`).select(sql.lit(1).as('one')).where(stored);
+    const select = builder
+      .selectFrom(`${membershipTable(type.membership)} as m`)
+      .select(sql.lit(1).as('one'))
+      .where(stored);
     return conditions.where
       .reduce((sum, condition) => sum.where(condition), select)
       .limit(1)
@@ -75,7 +84,8 @@ function nextValues(
   const key = keys[0]!;
   const before = type.dimensions.required.slice(0, type.dimensions.required.indexOf(key));
   const found = new Set<DataIdValue>();
-  if (before.every((name) => constraint.has(name))) {
+  // Of the last key nearly every dataset has a value of its own: reading them in a row is quicker than jumping.
+  if (keys.length > 1 && before.every((name) => constraint.has(name))) {
     for (const collection of collections) {
       const single = membershipConditions(type, [collection], constraint);
       const statement = statements.get(`jump ${type.membership} ${key} ${single.form}`, () => jump(type, key, single));

@@ -38,7 +38,10 @@ export function planImplied(universe: ElementUniverse, group: DimensionGroup, st
     const current = element;
     const table = recordTable(current.name);
     joined.add(current.name);
-    joins.push({ table, on: current.required.map((name) => ({ field: `${table}.${recordField(current, name)}`, value: known.get(name)! })) });
+    joins.push({
+      table,
+      on: current.required.map((name) => ({ field: `${table}.${recordField(current, name)}`, value: known.get(name)! })),
+    });
     for (const name of current.implied) if (!known.has(name)) known.set(name, sql`${sql.ref(`${table}.${name}`)}`);
   }
   return { joins, values: group.implied.map((name) => known.get(name) ?? sql`null`) };

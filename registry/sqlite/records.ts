@@ -62,14 +62,18 @@ export class RecordStore {
     const fields = source === undefined ? undefined : this.#fields.get(source);
     if (source !== undefined && fields !== undefined) {
       const owner = this.#universe.element(source)!;
-      const usable = [...constraint].map(([name, value]) => [recordField(owner, name), value] as const).filter(([field]) => fields.includes(field));
+      const usable = [...constraint]
+        .map(([name, value]) => [recordField(owner, name), value] as const)
+        .filter(([field]) => fields.includes(field));
       return this.#distinct(recordTable(source), recordField(owner, dimension), usable, limit);
     }
     const found = new Set<DataIdValue>();
     for (const number of new Set(types.filter((type) => type.dimensions.required.includes(dimension)).map((type) => type.membership))) {
       const { required, implied } = types.find((type) => type.membership === number)!.dimensions;
       const known = [...required, ...implied];
-      const usable = [...constraint].filter(([name]) => known.includes(name)).map(([name, value]) => [dimensionColumn(name), value] as const);
+      const usable = [...constraint]
+        .filter(([name]) => known.includes(name))
+        .map(([name, value]) => [dimensionColumn(name), value] as const);
       for (const value of this.#distinct(membershipTable(number), dimensionColumn(dimension), usable, limit)) found.add(value);
     }
     return [...found].sort(compareValues).slice(0, limit);

@@ -1,8 +1,7 @@
 /** How rows of datasets are selected, and read back with their files. */
 
 import { sql } from 'kysely';
-import type { RawBuilder } from 'kysely';
-import type { Collection, DataIdValue, DatasetRow, DatasetType, StoredFile } from '../contract.js';
+import type { Collection, Constraint, DataIdValue, DatasetRow, DatasetType, DimensionName, StoredFile, Validity } from '../contract.js';
 import { dimensionColumn, membershipTable, unboundedBegin } from './schema.js';
 import { builder } from './statements.js';
 
@@ -12,95 +11,121 @@ export interface StoredType extends DatasetType {
   readonly fingerprint: string;
 }
 
-/** A row of a membership with the values of implied dimensions. */
+/** A row of a membership with the values of implied dimensions, where they were asked for. */
 export interface MembershipRow extends DatasetRow {
   readonly implied: readonly (DataIdValue | null)[];
 }
 
-/** Columns of one file; those of the data ID follow, required ones first. */
-const fileColumns = 13;
+/** Columns of every row; those of the validity and of the data ID follow. */
+const commonColumns = 10;
 
-const hexadecimal = (column: string): RawBuilder<unknown> => sql`lower(hex(${sql.ref(column)}))`;
+const noBegin = String(unboundedBegin);
 
-/** Selects memberships `m` of a type with their datasets and files; rows of one membership are adjacent. The caller adds the conditions. */
-export function selectRows(type: StoredType) {
-  const dimensions = [...type.dimensions.required, ...type.dimensions.implied].map(dimensionColumn);
-  const validity = type.isCalibration ? [sql`cast(m.valid_begin as text)`, sql`cast(m.valid_end as text)`] : [sql`null`, sql`null`];
-  return builder
-    .selectFrom(`${membershipTable(type.membership)} as m`)
-    .innerJoin('dataset as d', 'd.key', 'm.dataset')
-    .innerJoin('dataset_file as f', 'f.dataset', 'd.key')
-    .innerJoin('artifact as a', 'a.id', 'f.artifact')
-    .innerJoin('directory as g', 'g.id', 'a.directory')
-    .select([
-      sql.ref('d.key').as('key'),
-      sql.ref('m.collection').as('collection'),
-      validity[0]!.as('begin'),
-      validity[1]!.as('end'),
-      hexadecimal('d.uuid').as('uuid'),
-      sql`cast(d.ingested as text)`.as('ingested'),
-      sql.ref('f.component').as('component'),
-      sql`iif(g.path = '', a.name, g.path || '/' || a.name)`.as('location'),
-      sql.ref('f.member').as('member'),
-      sql`iif(f.member is null, a.size, f.size)`.as('size'),
-      sql`iif(f.member is null, a.checksum is null, f.checksum is null)`.as('unchecked'),
-      sql`lower(hex(iif(f.member is null, a.checksum, f.checksum)))`.as('checksum'),
-      sql.ref('f.extension').as('extension'),
-      ...dimensions.map((column) => sql.ref(`m.${column}`).as(column)),
-    ]);
+/**
+ * Reads memberships `m` of a type with their datasets and files. What a constraint fixes is not selected: most of the time of a long listing goes into
+ * handing values over from SQLite.
+ */
+export class RowReader {
+  readonly #type: StoredType;
+  readonly #constraint: Constraint;
+  readonly #withImplied: boolean;
+  /** Positions of the values of required and implied dimensions among the columns; -1 for a fixed one. */
+  readonly #required: readonly number[];
+  readonly #implied: readonly number[];
+  readonly #selected: readonly DimensionName[];
+
+  constructor(type: StoredType, constraint: Constraint, withImplied: boolean) {
+    this.#type = type;
+    this.#constraint = constraint;
+    this.#withImplied = withImplied;
+    const { required, implied } = type.dimensions;
+    this.#selected = [...required, ...(withImplied ? implied : [])].filter((name) => !constraint.has(name));
+    const first = commonColumns + (type.isCalibration ? 2 : 0);
+    const position = (name: DimensionName): number => (constraint.has(name) ? -1 : first + this.#selected.indexOf(name));
+    this.#required = required.map(position);
+    this.#implied = withImplied ? implied.map(position) : [];
+  }
+
+  /** Rows of one membership are adjacent. The caller adds the conditions, those of the constraint among them. */
+  select() {
+    const validity = this.#type.isCalibration
+      ? [sql`cast(m.valid_begin as text)`.as('valid_begin'), sql`cast(m.valid_end as text)`.as('valid_end')]
+      : [];
+    return builder
+      .selectFrom(`${membershipTable(this.#type.membership)} as m`)
+      .innerJoin('dataset as d', 'd.key', 'm.dataset')
+      .innerJoin('dataset_file as f', 'f.dataset', 'd.key')
+      .innerJoin('artifact as a', 'a.id', 'f.artifact')
+      .innerJoin('directory as g', 'g.id', 'a.directory')
+      .select([
+        sql.ref('d.key').as('key'),
+        sql.ref('m.collection').as('collection'),
+        sql`lower(hex(d.uuid))`.as('uuid'),
+        sql`cast(d.ingested as text)`.as('ingested'),
+        sql`nullif(f.component, '')`.as('component'),
+        sql`iif(g.path = '', a.name, g.path || '/' || a.name)`.as('location'),
+        sql.ref('f.member').as('member'),
+        sql`iif(f.member is null, a.size, f.size)`.as('size'),
+        sql`nullif(lower(hex(iif(f.member is null, a.checksum, f.checksum))), '')`.as('checksum'),
+        sql.ref('f.extension').as('extension'),
+        ...validity,
+        ...this.#selected.map((name) => sql.ref(`m.${dimensionColumn(name)}`).as(dimensionColumn(name))),
+      ]);
+  }
+
+  /** One membership at a time. `collections` are those that can occur. */
+  *read(rows: Iterable<readonly unknown[]>, collections: ReadonlyMap<number, Collection>): Generator<MembershipRow, void, undefined> {
+    let first: readonly unknown[] | undefined;
+    let files: StoredFile[] = [];
+    for (const row of rows) {
+      if (first !== undefined && this.#isSameMembership(first, row)) {
+        files.push(fileOf(row));
+        continue;
+      }
+      if (first !== undefined) yield this.#rowOf(first, files, collections);
+      first = row;
+      files = [fileOf(row)];
+    }
+    if (first !== undefined) yield this.#rowOf(first, files, collections);
+  }
+
+  /** One dataset may stand in several collections, and in one for several ranges of time. */
+  #isSameMembership(a: readonly unknown[], b: readonly unknown[]): boolean {
+    return a[0] === b[0] && a[1] === b[1] && (!this.#type.isCalibration || a[commonColumns] === b[commonColumns]);
+  }
+
+  #rowOf(row: readonly unknown[], files: StoredFile[], collections: ReadonlyMap<number, Collection>): MembershipRow {
+    const collection = collections.get(row[1] as number)!;
+    const { required, implied } = this.#type.dimensions;
+    const valuesOf = (names: readonly DimensionName[], positions: readonly number[]): DataIdValue[] =>
+      positions.map((position, index) => (position < 0 ? this.#constraint.get(names[index]!)! : (row[position] as DataIdValue)));
+    return {
+      key: row[0] as number,
+      values: valuesOf(required, this.#required),
+      implied: this.#withImplied ? valuesOf(implied, this.#implied) : [],
+      collection,
+      validity: collection.type === 'CALIBRATION' ? validityOf(row[commonColumns], row[commonColumns + 1]) : null,
+      files,
+      ingested: row[3] === null ? null : BigInt(row[3] as string),
+      uuid: row[2] as string,
+    };
+  }
 }
 
 function fileOf(row: readonly unknown[]): StoredFile {
   return {
-    component: row[6] === '' ? null : (row[6] as string),
-    location: row[7] as string,
-    member: row[8] as string | null,
-    size: row[9] as number | null,
-    checksum: row[10] === 1 ? null : (row[11] as string),
-    extension: row[12] as string,
+    component: row[4] as string | null,
+    location: row[5] as string,
+    member: row[6] as string | null,
+    size: row[7] as number | null,
+    checksum: row[8] as string | null,
+    extension: row[9] as string,
   };
 }
 
-/** Reads what {@link selectRows} selects, one membership at a time. `collections` are those that can occur. */
-export function* readRows(
-  type: StoredType,
-  rows: Iterable<readonly unknown[]>,
-  collections: ReadonlyMap<number, Collection>,
-): Generator<MembershipRow, void, undefined> {
-  const lastRequired = fileColumns + type.dimensions.required.length;
-  let first: readonly unknown[] | undefined;
-  let files: StoredFile[] = [];
-  for (const row of rows) {
-    // One dataset may stand in several collections, and in one for several ranges of time.
-    if (first !== undefined && first[0] === row[0] && first[1] === row[1] && first[2] === row[2]) {
-      files.push(fileOf(row));
-      continue;
-    }
-    if (first !== undefined) yield rowOf(first, files, lastRequired, collections);
-    first = row;
-    files = [fileOf(row)];
-  }
-  if (first !== undefined) yield rowOf(first, files, lastRequired, collections);
-}
-
-const noBegin = String(unboundedBegin);
-
-function rowOf(row: readonly unknown[], files: StoredFile[], lastRequired: number, collections: ReadonlyMap<number, Collection>): MembershipRow {
-  const collection = collections.get(row[1] as number)!;
-  const validity =
-    collection.type === 'CALIBRATION'
-      ? { begin: row[2] === noBegin ? null : BigInt(row[2] as string), end: row[3] === null ? null : BigInt(row[3] as string) }
-      : null;
-  return {
-    key: row[0] as number,
-    values: row.slice(fileColumns, lastRequired) as DataIdValue[],
-    implied: row.slice(lastRequired) as (DataIdValue | null)[],
-    collection,
-    validity,
-    files,
-    ingested: row[5] === null ? null : BigInt(row[5] as string),
-    uuid: row[4] as string,
-  };
+function validityOf(begin: unknown, end: unknown): Validity {
+  const bound = (value: unknown): bigint | null => (typeof value === 'string' && value !== noBegin ? BigInt(value) : null);
+  return { begin: bound(begin), end: bound(end) };
 }
 
 /** Integers as numbers, strings by code unit; the order of values in listings. */

@@ -146,7 +146,10 @@ export function createMembershipTable(table: string, { required, implied }: Dime
     .addColumn('stored', 'integer', (column) => column.notNull());
   for (const name of implied) create = create.addColumn(dimensionColumn(name), sql``);
   const key = ['dataset_type', 'collection', ...required.map(dimensionColumn), 'valid_begin', 'dataset'];
-  return create.addPrimaryKeyConstraint(`${table}_key`, key).modifyEnd(sql`without rowid`).compile();
+  return create
+    .addPrimaryKeyConstraint(`${table}_key`, key)
+    .modifyEnd(sql`without rowid`)
+    .compile();
 }
 
 /** Made when the table is full: sorting once is quicker than keeping order. */
@@ -159,5 +162,8 @@ export function createRecordTable(element: DimensionElement, fields: readonly st
   const key = element.required.map((name) => recordField(element, name));
   let create: CreateTableBuilder<string, string> = builder.schema.createTable(recordTable(element.name));
   for (const field of fields) create = create.addColumn(field, sql``);
-  return create.addPrimaryKeyConstraint(`${recordTable(element.name)}_key`, key).modifyEnd(sql`without rowid`).compile();
+  return create
+    .addPrimaryKeyConstraint(`${recordTable(element.name)}_key`, key)
+    .modifyEnd(sql`without rowid`)
+    .compile();
 }

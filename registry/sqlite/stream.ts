@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import type { RawBuilder, SqlBool } from 'kysely';
 import type { Collection, Constraint } from '../contract.js';
 import { membershipConditions } from './conditions.js';
-import { readRows, selectRows } from './rows.js';
+import { RowReader } from './rows.js';
 import type { MembershipRow, StoredType } from './rows.js';
 import { dimensionColumn } from './schema.js';
 import type { StatementCache } from './statements.js';
@@ -23,10 +23,11 @@ export function* streamRows(
   const conditions = [...where, sql<SqlBool>`m.stored = ${sql.lit(1)}`, ...(condition === undefined ? [] : [condition])];
   const columns = type.dimensions.required.map(dimensionColumn);
   const order = [...columns, 'collection', 'valid_begin', 'dataset'].map((column) => sql.ref(`m.${column}`));
-  const select = conditions.reduce((sum, each) => sum.where(each), selectRows(type));
+  const reader = new RowReader(type, constraint, true);
+  const select = conditions.reduce((sum, each) => sum.where(each), reader.select());
   const query = order.reduce((sum, each) => sum.orderBy(each), select).orderBy(sql.ref('f.component'));
   const rows = statements.fresh(query).iterate(values);
-  yield* collections.length === 1 ? readRows(type, rows, byId) : firstFound(readRows(type, rows, byId), collections);
+  yield* collections.length === 1 ? reader.read(rows, byId) : firstFound(reader.read(rows, byId), collections);
 }
 
 /** Rows of one data ID follow each other: those of the first collection go on. */

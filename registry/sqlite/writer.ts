@@ -132,7 +132,11 @@ export class CatalogueWriter {
   #knownType(id: number): TypeState {
     const state = this.#types.get(id);
     if (state !== undefined) return state;
-    throw new ButlerfsError('corrupt-repository', { what: `dataset type ${id}`, where: this.#where, why: 'datasets refer to it and it is not registered' });
+    throw new ButlerfsError('corrupt-repository', {
+      what: `dataset type ${id}`,
+      where: this.#where,
+      why: 'datasets refer to it and it is not registered',
+    });
   }
 
   #addType({ id, name, storageClass, dimensions, isCalibration }: RecordOf<'dataset-type'>): void {
@@ -155,7 +159,11 @@ export class CatalogueWriter {
     if (known === undefined) {
       const element = this.#knownUniverse().element(name);
       if (element === undefined) {
-        throw new ButlerfsError('corrupt-repository', { what: `a record of dimension '${name}'`, where: this.#where, why: 'its universe has no such element' });
+        throw new ButlerfsError('corrupt-repository', {
+          what: `a record of dimension '${name}'`,
+          where: this.#where,
+          why: 'its universe has no such element',
+        });
       }
       const names = Object.keys(fields);
       this.#execute(createRecordTable(element, names));
@@ -170,7 +178,9 @@ export class CatalogueWriter {
     const key = this.#nextDataset++;
     const { changes } = this.#insertDataset.run([key, Buffer.from(uuid, 'hex'), type, run, ingested, files.length > 0 ? 1 : 0]);
     if (changes === 0) return;
-    fingerprint.add(`${uuid} ${run} ${files.map((file) => [file.component, file.location, file.member, file.size, file.checksum].join(' ')).join('|')}`);
+    fingerprint.add(
+      `${uuid} ${run} ${files.map((file) => [file.component, file.location, file.member, file.size, file.checksum].join(' ')).join('|')}`,
+    );
     for (const file of files) this.#addFile(key, file);
   }
 
@@ -198,7 +208,15 @@ export class CatalogueWriter {
   #prepareMembership(number: number, group: DimensionGroup): Prepared {
     const [uuid, type, collection, begin, end] = slots(5);
     const { joins, values } = planImplied(this.#knownUniverse(), group, new Set(this.#insertRecord.keys()), 5);
-    const columns = ['dataset_type', 'collection', 'valid_begin', 'valid_end', 'dataset', 'stored', ...[...group.required, ...group.implied].map(dimensionColumn)];
+    const columns = [
+      'dataset_type',
+      'collection',
+      'valid_begin',
+      'valid_end',
+      'dataset',
+      'stored',
+      ...[...group.required, ...group.implied].map(dimensionColumn),
+    ];
     const expressions = [
       sql`${type}`,
       sql`${collection}`,

@@ -49,13 +49,20 @@ export function compileWhere(node: WhereNode, context: WhereContext): Condition 
     case 'in': {
       const [first] = node.items;
       const { column, type } = resolve(node.name, first?.kind === 'literal' ? first.value : undefined, context);
-      const parts = node.items.map((item) => (item.kind === 'range' ? within(column, item, type, node.name) : sql`${column} = ${checked(item, type, node.name)}`));
+      const parts = node.items.map((item) =>
+        item.kind === 'range' ? within(column, item, type, node.name) : sql`${column} = ${checked(item, type, node.name)}`,
+      );
       return sql<SqlBool>`(${sql.join(parts, sql` or `)})`;
     }
   }
 }
 
-function within(column: RawBuilder<unknown>, { first, last, step, column: place }: RangeNode, type: ValueType, { name }: NameNode): RawBuilder<unknown> {
+function within(
+  column: RawBuilder<unknown>,
+  { first, last, step, column: place }: RangeNode,
+  type: ValueType,
+  { name }: NameNode,
+): RawBuilder<unknown> {
   if (type === 'string') throw wrongType(place, `the range ${first}..${last}`, name, type);
   const bounds = sql`${column} between ${first} and ${last}`;
   return step === 1 ? bounds : sql`(${bounds} and (${column} - ${first}) % ${step} = 0)`;
@@ -72,10 +79,18 @@ function checked({ value, column }: LiteralNode, type: ValueType, { name }: Name
 
 function wrongType(column: number, value: string, name: string, type: ValueType): ButlerfsError {
   const advice = type === 'string' ? `write ${name} = '...'` : `write ${name} = 1, without quotes`;
-  return new ButlerfsError('invalid-value', { what: `${value} at column ${column}`, why: `${name} is ${type === 'int' ? 'an integer' : 'a string'}`, advice });
+  return new ButlerfsError('invalid-value', {
+    what: `${value} at column ${column}`,
+    why: `${name} is ${type === 'int' ? 'an integer' : 'a string'}`,
+    advice,
+  });
 }
 
-function resolve(node: NameNode, value: string | number | undefined, context: WhereContext): { column: RawBuilder<unknown>; type: ValueType } {
+function resolve(
+  node: NameNode,
+  value: string | number | undefined,
+  context: WhereContext,
+): { column: RawBuilder<unknown>; type: ValueType } {
   const { catalogue, type } = context;
   const dot = node.name.indexOf('.');
   if (dot >= 0) return { column: fieldOf(node, node.name.slice(0, dot), node.name.slice(dot + 1), context), type: 'any' };
@@ -87,7 +102,8 @@ function resolve(node: NameNode, value: string | number | undefined, context: Wh
   throw new ButlerfsError('unknown-dimension', {
     what: `${exists ? '' : 'unknown '}dimension '${node.name}' at column ${node.column}`,
     why: exists ? `dataset type '${type.name}' has no such key` : undefined,
-    advice: (exists ? undefined : didYouMean(nearestNames(node.name, known))) ?? `the keys of '${type.name}' are ${known.join(', ') || 'none'}`,
+    advice:
+      (exists ? undefined : didYouMean(nearestNames(node.name, known))) ?? `the keys of '${type.name}' are ${known.join(', ') || 'none'}`,
   });
 }
 
@@ -97,19 +113,26 @@ function fieldOf({ column }: NameNode, name: string, field: string, { catalogue,
   const element = catalogue.universe.element(elementName);
   const known = [...type.dimensions.required, ...type.dimensions.implied];
   if (element === undefined || !element.required.every((dimension) => known.includes(dimension))) {
-    const usable = catalogue.universe.elements.filter(({ required }) => required.every((dimension) => known.includes(dimension))).map((each) => each.name);
+    const usable = catalogue.universe.elements
+      .filter(({ required }) => required.every((dimension) => known.includes(dimension)))
+      .map((each) => each.name);
     const advice = didYouMean(nearestNames(name, usable)) ?? `records of ${usable.join(', ') || 'no dimension'} may be asked`;
     const what = `dimension '${name}' at column ${column}`;
     throw new ButlerfsError('unknown-dimension', { what, why: `dataset type '${type.name}' does not determine a record of it`, advice });
   }
   const fields = records.fields(elementName) ?? [];
   if (field === 'timespan' || field === 'region') {
-    throw new ButlerfsError('unsupported', { what: `${name}.${field} at column ${column}`, why: 'terms of time and region are not supported' });
+    throw new ButlerfsError('unsupported', {
+      what: `${name}.${field} at column ${column}`,
+      why: 'terms of time and region are not supported',
+    });
   }
   if (!fields.includes(field)) {
     const advice = didYouMean(nearestNames(field, fields)) ?? `its fields are ${fields.join(', ') || 'none'}`;
     throw whereError(column, `the unknown field '${field}' of '${name}'`, advice);
   }
-  const conditions = element.required.map((dimension) => sql`r.${sql.ref(recordField(element, dimension))} = ${sql.ref(`m.${dimensionColumn(dimension)}`)}`);
+  const conditions = element.required.map(
+    (dimension) => sql`r.${sql.ref(recordField(element, dimension))} = ${sql.ref(`m.${dimensionColumn(dimension)}`)}`,
+  );
   return sql`(select r.${sql.ref(field)} from ${sql.table(recordTable(elementName))} as r where ${sql.join(conditions, sql` and `)})`;
 }

@@ -45,7 +45,14 @@ export type WhereNode =
   | { readonly kind: 'compare'; readonly operator: ComparisonOperator; readonly name: NameNode; readonly value: LiteralNode }
   | { readonly kind: 'in'; readonly name: NameNode; readonly items: readonly (LiteralNode | RangeNode)[] };
 
-const flipped: Readonly<Record<ComparisonOperator, ComparisonOperator>> = { '=': '=', '!=': '!=', '<': '>', '<=': '>=', '>': '<', '>=': '<=' };
+const flipped: Readonly<Record<ComparisonOperator, ComparisonOperator>> = {
+  '=': '=',
+  '!=': '!=',
+  '<': '>',
+  '<=': '>=',
+  '>': '<',
+  '>=': '<=',
+};
 
 /** How deep parentheses and NOT may nest. */
 const deepest = 200;
@@ -173,7 +180,8 @@ class Parser {
     }
     if (kind !== 'integer' && kind !== 'decimal') throw this.#unexpected(expected);
     const value = Number(text);
-    if (!Number.isFinite(value) || (kind === 'integer' && !Number.isSafeInteger(value))) throw whereError(column, `the number ${text}, which is too large,`);
+    if (!Number.isFinite(value) || (kind === 'integer' && !Number.isSafeInteger(value)))
+      throw whereError(column, `the number ${text}, which is too large,`);
     this.#position++;
     return { kind: 'literal', value, column };
   }
@@ -193,8 +201,10 @@ class Parser {
     const step = this.#takeOperator(':') ? this.#literal('an integer') : undefined;
     const numbers = [first.value, last.value, step?.value ?? 1].map((value) => (typeof value === 'number' ? value : NaN));
     const [from, to, by] = numbers as [number, number, number];
-    if (!numbers.every(Number.isSafeInteger)) throw whereError(first.column, 'a range that is not one of integers', 'write, for example, 1..10 or 1..10:2');
-    if (from > to || by < 1) throw whereError(first.column, `the range ${from}..${to}:${by}, which is empty,`, 'ranges go up, in steps of 1 or more');
+    if (!numbers.every(Number.isSafeInteger))
+      throw whereError(first.column, 'a range that is not one of integers', 'write, for example, 1..10 or 1..10:2');
+    if (from > to || by < 1)
+      throw whereError(first.column, `the range ${from}..${to}:${by}, which is empty,`, 'ranges go up, in steps of 1 or more');
     return { kind: 'range', first: from, last: to, step: by, column: first.column };
   }
 }

@@ -42,8 +42,8 @@ const MANAGERS: Readonly<Record<string, readonly [name: string, version: string]
 };
 
 const FORMATTER = 'lsst.obs.base.formatters.fitsExposure.FitsExposureFormatter';
-/** 2026-01-01 TAI: files made again come out the same. */
-const INGESTED = 1_767_225_600_000_000_000n;
+/** 2026-01-01 12:00 UTC, in nanoseconds TAI since 1970: repositories made again come out the same. */
+const INGESTED = 1_767_268_837_000_000_000n;
 
 /** Text of butler.yaml. */
 export function butlerYaml(): string {

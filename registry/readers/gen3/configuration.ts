@@ -78,7 +78,13 @@ function parseYaml(text: string, where: string): unknown {
 }
 
 function notARepository(where: string, why: string, cause?: unknown): ButlerfsError {
-  return new ButlerfsError('not-a-repository', { what: 'butler.yaml', where, why, advice: 'give the directory or URL of a Gen3 repository', cause });
+  return new ButlerfsError('not-a-repository', {
+    what: 'butler.yaml',
+    where,
+    why,
+    advice: 'give the directory or URL of a Gen3 repository',
+    cause,
+  });
 }
 
 function unsupported(where: string, why: string, advice?: string): ButlerfsError {
@@ -89,7 +95,8 @@ function fileDatastores(datastore: DatastoreShape, where: string): Gen3Datastore
   const cls = datastore.cls ?? 'FileDatastore';
   if (cls.endsWith('ChainedDatastore')) return (datastore.datastores ?? []).flatMap((child) => fileDatastores(child, where));
   if (cls.endsWith('InMemoryDatastore')) return [];
-  if (!cls.endsWith('FileDatastore')) throw unsupported(where, `its datastore is of the kind ${cls}`, 'FileDatastore and ChainedDatastore are supported');
+  if (!cls.endsWith('FileDatastore'))
+    throw unsupported(where, `its datastore is of the kind ${cls}`, 'FileDatastore and ChainedDatastore are supported');
   return [{ root: datastoreRoot(datastore.root ?? butlerRoot, where), recordsTable: datastore.records?.table ?? defaultRecordsTable }];
 }
 
@@ -123,5 +130,9 @@ function registryPath(db: string, where: string): string {
   const path = match[1]!;
   const inside = insideRepository(path, where);
   if (inside !== undefined && inside !== '') return inside;
-  throw unsupported(where, `its registry '${path}' lies outside the repository`, 'mount the directory that holds both, or move the registry below it');
+  throw unsupported(
+    where,
+    `its registry '${path}' lies outside the repository`,
+    'mount the directory that holds both, or move the registry below it',
+  );
 }

@@ -27,7 +27,8 @@ export function parseLocation(path: string, root: string): FileLocation | Refuse
   if (path.includes('\0')) return { refused: 'it holds a NUL' };
   const { file, member } = splitMember(path);
   if (member === '') return { refused: 'it names a member of a zip archive, but not which' };
-  if (absoluteUri.test(file) || file.startsWith('file:')) return { location: file, member, extension: extensionOf(member ?? uriPath(file)) };
+  if (absoluteUri.test(file) || file.startsWith('file:'))
+    return { location: file, member, extension: extensionOf(member ?? uriPath(file)) };
   const decoded = /%[A-F0-9]{2}/.test(path) ? decodeEscapes(file) : file;
   if (decoded.includes('\0')) return { refused: 'it holds a NUL' };
   const components = decoded.split('/').filter((component) => component !== '' && component !== '.');

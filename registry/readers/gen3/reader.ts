@@ -102,7 +102,9 @@ class Gen3Reader implements RepositoryReader {
       }
       yield { kind: 'collection', id: Number(id), name: String(name), type, doc: typeof text === 'string' && text !== '' ? text : null };
     }
-    for (const [parent, position, child] of this.#source.rows('select parent, position, child from collection_chain order by parent, position')) {
+    for (const [parent, position, child] of this.#source.rows(
+      'select parent, position, child from collection_chain order by parent, position',
+    )) {
       yield { kind: 'chain', parent: Number(parent), position: Number(position), child: Number(child) };
     }
   }
@@ -120,7 +122,14 @@ class Gen3Reader implements RepositoryReader {
       const group = this.#universe.group(dimensions.get(Number(key)) ?? []);
       const isCalibration = typeof calibrations === 'string' && calibrations !== '';
       yield {
-        record: { kind: 'dataset-type', id, name: String(name), storageClass: String(storageClass), dimensions: group.required, isCalibration },
+        record: {
+          kind: 'dataset-type',
+          id,
+          name: String(name),
+          storageClass: String(storageClass),
+          dimensions: group.required,
+          isCalibration,
+        },
         row: { id, dimensions: group, tags: String(tags), calibrations: isCalibration ? calibrations : undefined },
       };
     }
@@ -150,7 +159,12 @@ class Gen3Reader implements RepositoryReader {
     for (const [id, type, ingested, run] of this.#source.rows('select id, dataset_type_id, ingest_date, run_id from dataset')) {
       if (typeof id !== 'string' || !/^[0-9a-f]{32}$/.test(id)) {
         const why = `dataset '${String(id)}' is not named by a UUID, as in registries made before 2022`;
-        throw new ButlerfsError('unsupported-repository', { what: 'the registry', where: this.#source.where, why, advice: 'migrate it with butler migrate' });
+        throw new ButlerfsError('unsupported-repository', {
+          what: 'the registry',
+          where: this.#source.where,
+          why,
+          advice: 'migrate it with butler migrate',
+        });
       }
       let files: StoredFile[] = [];
       for (const { root, find } of stores) {

@@ -57,12 +57,22 @@ export class RegistrySource {
       const found = this.#tables.get(table);
       if (found === undefined) {
         const advice = "give the repository's own SQLite file, the one that butler.yaml names";
-        throw new ButlerfsError('not-a-repository', { what: `table '${table}'`, where: this.where, why: 'this SQLite file is no butler registry', advice });
+        throw new ButlerfsError('not-a-repository', {
+          what: `table '${table}'`,
+          where: this.where,
+          why: 'this SQLite file is no butler registry',
+          advice,
+        });
       }
       const missing = columns.find((column) => !found.has(column));
       if (missing === undefined) continue;
       const why = `table '${table}' has no column '${missing}': it was made by other managers than those of daf_butler 19 and later`;
-      throw new ButlerfsError('unsupported-repository', { what: 'the registry', where: this.where, why, advice: 'migrate it with butler migrate' });
+      throw new ButlerfsError('unsupported-repository', {
+        what: 'the registry',
+        where: this.where,
+        why,
+        advice: 'migrate it with butler migrate',
+      });
     }
   }
 

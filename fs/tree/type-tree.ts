@@ -1,0 +1,56 @@
+/** The tree of one dataset type in one view; shared by all its directories. */
+
+import { ButlerfsError } from '../../common/errors.js';
+import type { DatasetType } from '../../registry/contract.js';
+import type { KnownFiles } from './dataset-file.js';
+import type { TreeContext } from './context.js';
+import type { View, ViewRequest } from './view.js';
+
+export class TypeTree {
+  readonly context: TreeContext;
+  readonly typeName: string;
+  /** Set in the tree of one component (`composite.data`). */
+  readonly component: string | null;
+  readonly #request: ViewRequest;
+  #generation = -1;
+  #view: View | undefined;
+  #type: DatasetType | undefined;
+  #files: KnownFiles | undefined;
+
+  constructor(context: TreeContext, request: ViewRequest, typeName: string, component: string | null) {
+    this.context = context;
+    this.#request = request;
+    this.typeName = typeName;
+    this.component = component;
+  }
+
+  /** The view in the present catalogue. Throws `unknown-collection` where an update took its collection away. */
+  get view(): View {
+    this.#renew();
+    return this.#view!;
+  }
+
+  /** The dataset type in the present catalogue. Throws `unknown-dataset-type` where an update took it away. */
+  get type(): DatasetType {
+    this.#renew();
+    return this.#type!;
+  }
+
+  /** The files of the view that the kernel knows. */
+  get files(): KnownFiles {
+    this.#renew();
+    return this.#files!;
+  }
+
+  #renew(): void {
+    if (this.#generation === this.context.generation) return;
+    const type = this.context.catalogue.datasetType(this.typeName);
+    if (type === undefined) {
+      throw new ButlerfsError('unknown-dataset-type', { what: `dataset type '${this.typeName}'`, why: 'the repository no longer has it' });
+    }
+    this.#view = this.context.view(this.#request);
+    this.#type = type;
+    this.#files = this.context.files(this.#view.hash);
+    this.#generation = this.context.generation;
+  }
+}

@@ -1,0 +1,102 @@
+/** The tree of a repository without a kernel: for tests of what paths mean. */
+
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openReader } from '../../cache/reader.js';
+import type { Attributes, Entry, Waiting } from '../../fs/contract.js';
+import { isWaiting } from '../../fs/contract.js';
+import { Tree } from '../../fs/tree/tree.js';
+import { originOf } from '../../mounts/origins.js';
+import type { Catalogue, DataIdValue } from '../../registry/contract.js';
+import { buildCatalogue, openCatalogue, openGen3, parseButlerConfiguration } from '../../registry/open.js';
+
+export interface TreeOf {
+  readonly tree: Tree;
+  readonly catalogue: Catalogue;
+  /** Follows a path from the root; undefined where a component does not resolve at once. */
+  entry(path: string): Entry | undefined;
+  /** Follows a path; throws what the tree throws. */
+  follow(path: string): Entry;
+  names(path: string): string[];
+  text(path: string): string;
+}
+
+/** Reads the repository in `directory` into `<scratch>/catalogue-<version>.sqlite3`. The caller closes the catalogue. */
+export function catalogueOf(directory: string, scratch: string, version = 1): Catalogue {
+  const configuration = parseButlerConfiguration(readFileSync(join(directory, 'butler.yaml'), 'utf8'), directory);
+  const reader = openGen3({ configuration, registryFile: join(directory, configuration.registry), repository: directory });
+  const target = join(scratch, `catalogue-${version}.sqlite3`);
+  try {
+    buildCatalogue({ reader, target, repository: directory, validator: String(version), version });
+  } finally {
+    reader.close();
+  }
+  return openCatalogue(target)!;
+}
+
+export function treeOf(
+  catalogue: Catalogue,
+  scratch: string,
+  {
+    collections = [],
+    defaults = {},
+  }: { readonly collections?: readonly string[]; readonly defaults?: Readonly<Record<string, DataIdValue>> } = {},
+): TreeOf {
+  const cache = join(scratch, 'cache');
+  mkdirSync(cache, { recursive: true });
+  const never = <T>(): Waiting<T> => ({ begin: () => undefined, abort: () => undefined });
+  const tree = new Tree({
+    catalogue,
+    content: {
+      reader: openReader({ directory: cache, verify: 'fetch' }),
+      request: ({ location, member }, identity) => ({
+        origin: originOf('https://archive.example/hsc', location),
+        identity,
+        ...(member === null ? {} : { member }),
+      }),
+      fetch: never,
+      size: never,
+      status: never,
+    },
+    view: { collections, order: [] },
+    defaults: new Map(Object.entries(defaults)),
+    aliases: {},
+  });
+  const follow = (path: string): Entry => {
+    let entry: Entry = { node: 1, attributes: tree.attributes(1) as Attributes };
+    for (const name of path.split('/').filter((component) => component !== '')) {
+      const next = tree.lookup(entry.node, name);
+      if (isWaiting<Entry>(next)) throw new Error(`${name} would wait`);
+      entry = next;
+    }
+    return entry;
+  };
+  return {
+    tree,
+    catalogue,
+    follow,
+    entry: (path) => {
+      try {
+        return follow(path);
+      } catch {
+        return undefined;
+      }
+    },
+    names: (path) => {
+      const found: string[] = [];
+      const { node } = follow(path);
+      tree.list(node, 0, {
+        add: (name) => {
+          found.push(name);
+          return true;
+        },
+      });
+      return found;
+    },
+    text: (path) => {
+      const opened = tree.open(follow(path).node, false);
+      if (isWaiting(opened) || !('text' in opened)) throw new Error(`${path} is no text`);
+      return opened.text.toString();
+    },
+  };
+}
