@@ -10,7 +10,7 @@ import type { ObjectRequest } from './contract.js';
 import { parseJson, pinName, pinSchema, type Layout, type Pin } from './layout.js';
 
 /** Pins kept in memory; a few hundred bytes each. */
-const REMEMBERED = 50_000;
+const REMEMBERED = 10_000;
 
 interface Remembered {
   readonly path: string;
@@ -22,7 +22,8 @@ interface Remembered {
 /** Reads pins synchronously; a pin is read from disk once, then only looked at. */
 export class PinReader {
   readonly #layout: Layout;
-  readonly #remembered = new LRUCache<string, Remembered>({ max: REMEMBERED });
+  /** Made at the first pin: it takes its memory at once, and repositories with digests never need it. */
+  #remembered: LRUCache<string, Remembered> | undefined;
 
   constructor(layout: Layout) {
     this.#layout = layout;
@@ -31,6 +32,7 @@ export class PinReader {
   /** Undefined where there is none or it is damaged. */
   find(request: ObjectRequest): Pin | undefined {
     const key = `${request.origin}\0${request.member ?? '\0'}\0${request.identity}`;
+    this.#remembered ??= new LRUCache<string, Remembered>({ max: REMEMBERED });
     const known = this.#remembered.get(key);
     const path = known?.path ?? this.#layout.pin(pinName(request));
     const info = statSync(path, { throwIfNoEntry: false });

@@ -47,7 +47,10 @@ export function reportError(error: unknown, debug: boolean): void {
   endProgress();
   remark(asButlerfsError(error).message.replace(/\s*\n\s*/g, ' '));
   if (!debug) return;
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) process.stderr.write(`${cause.stack ?? cause.message}\n`);
+  let cause: unknown = error;
+  for (; cause instanceof Error; cause = cause.cause) process.stderr.write(`${cause.stack ?? cause.message}\n`);
+  // What came from a daemon brings its trace as text.
+  if (typeof cause === 'string') process.stderr.write(`${cause}\n`);
 }
 
 /** `| head` closes the pipe once it has enough: that ends the command, well. */

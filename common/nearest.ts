@@ -21,22 +21,36 @@ export function editDistance(a: string, b: string, limit = Infinity): number {
   return previous[b.length]!;
 }
 
+/** A beginning that this many characters share counts as near where nothing is nearer. */
+const SHARED_BEGINNING = 3;
+
 /**
  * The candidates nearest to `wanted`, best first, at most `count`.
- * Case is ignored, and a candidate that begins with `wanted` counts as near. Nothing comes back when nothing is near enough to be a slip.
+ * Case is ignored, and a candidate that begins with `wanted` counts as near. Where nothing is near enough to be a slip, those come back that share the
+ * longest beginning with it, if it is three characters or more; else nothing.
  */
 export function nearestNames(wanted: string, candidates: Iterable<string>, count = 3): string[] {
   const target = wanted.toLowerCase();
   const limit = Math.max(2, Math.floor(target.length / 3));
-  const scored: { name: string; score: number }[] = [];
+  const slips: { name: string; score: number }[] = [];
+  const relatives: { name: string; score: number }[] = [];
   for (const name of candidates) {
     const lower = name.toLowerCase();
     const prefix = target.length >= 3 && (lower.startsWith(target) || target.startsWith(lower));
     const score = prefix ? Math.min(1.5, editDistance(target, lower, limit)) : editDistance(target, lower, limit);
-    if (score <= limit) scored.push({ name, score });
+    if (score <= limit) slips.push({ name, score });
+    const shared = sharedBeginning(target, lower);
+    if (shared >= SHARED_BEGINNING) relatives.push({ name, score: -shared });
   }
-  scored.sort((a, b) => a.score - b.score || (a.name < b.name ? -1 : 1));
-  return scored.slice(0, count).map((entry) => entry.name);
+  const best = slips.length > 0 ? slips : relatives;
+  best.sort((a, b) => a.score - b.score || (a.name < b.name ? -1 : 1));
+  return best.slice(0, count).map((entry) => entry.name);
+}
+
+function sharedBeginning(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length++;
+  return length;
 }
 
 /** The integers nearest to `wanted`, best first, at most `count`. */

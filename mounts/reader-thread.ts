@@ -31,7 +31,7 @@ class Questions {
     return {
       begin: (settle: (outcome: { readonly value: T } | { readonly error: unknown }) => void) => {
         token = this.#next++;
-        this.#pending.set(token, settle as (outcome: { readonly value: never } | { readonly error: unknown }) => void);
+        this.#pending.set(token, settle);
         say(question(token));
       },
       abort: () => {

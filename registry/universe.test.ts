@@ -77,6 +77,7 @@ describe('the dimension universe', () => {
     [changed({ version: '9.1' }), 'version 9.1'],
     [changed({ version: 9, elements: { a: { keys: [{ name: 'id', type: 'int' }], requires: ['b'] } } }), "'a' refers to 'b'"],
     [changed({ version: 9, elements: { a: { requires: ['b'] }, b: { requires: ['a'] } } }), 'in a circle'],
+    [changed({ version: 9, elements: { 'a"; drop table dataset; --': {} } }), 'version 9'],
     ['{', 'not JSON'],
     ['null', 'of unknown version'],
   ])('refuses %s and says what it found', (json, message) => {

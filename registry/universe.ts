@@ -28,7 +28,9 @@ export interface DimensionElement {
 /** What is understood for certain; later versions are tried. */
 const supportedVersions = '0 to 8';
 
-const fieldShape = z.looseObject({ name: z.string().min(1), type: z.string() });
+/** Names become names of tables and columns. */
+const nameShape = z.string().regex(/^[A-Za-z_]\w*$/);
+const fieldShape = z.looseObject({ name: nameShape, type: z.string() });
 const storageShape = z.looseObject({ view_of: z.string().nullish(), nested: z.looseObject({ view_of: z.string().nullish() }).nullish() });
 const elementShape = z.looseObject({
   keys: z.array(fieldShape).nullish(),
@@ -44,7 +46,7 @@ const universeShape = z.looseObject({
   version: z.number().int().min(0),
   namespace: z.string().nullish(),
   skypix: z.record(z.string(), z.union([z.string(), z.looseObject({ max_level: z.number().int().min(0).nullish() })])).nullish(),
-  elements: z.record(z.string(), elementShape),
+  elements: z.record(nameShape, elementShape),
 });
 type ElementShape = z.infer<typeof elementShape>;
 

@@ -112,13 +112,13 @@ export function receiveDescriptor(socket: number): number | undefined {
   const MSG_CMSG_CLOEXEC = 0x40000000;
   const byte = Buffer.alloc(1);
   const vector = Buffer.alloc(16);
-  vector.writeBigUInt64LE(koffi.address(byte) as bigint, 0);
+  vector.writeBigUInt64LE(koffi.address(byte), 0);
   vector.writeBigUInt64LE(1n, 8);
   const control = Buffer.alloc(24);
   const message = Buffer.alloc(56);
-  message.writeBigUInt64LE(koffi.address(vector) as bigint, 16);
+  message.writeBigUInt64LE(koffi.address(vector), 16);
   message.writeBigUInt64LE(1n, 24);
-  message.writeBigUInt64LE(koffi.address(control) as bigint, 32);
+  message.writeBigUInt64LE(koffi.address(control), 32);
   message.writeBigUInt64LE(BigInt(control.length), 40);
   const received = cRecvmsg(socket, message, MSG_CMSG_CLOEXEC);
   check(received, 'receiving the descriptor of /dev/fuse');

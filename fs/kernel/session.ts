@@ -6,7 +6,7 @@
  */
 
 import { readSync } from 'node:fs';
-import { ButlerfsError, Errno, errnoOf } from '../../common/errors.js';
+import { ButlerfsError, Errno, type ErrorCode, errnoOf } from '../../common/errors.js';
 import type { FileSystem, NodeId, Opened, Waiting } from '../contract.js';
 import { isWaiting } from '../contract.js';
 import { BackingFiles } from './backing.js';
@@ -33,7 +33,7 @@ export interface SessionOptions {
   readonly owner: Owner;
   /** Called on this thread after the wake pipe got a byte. Returns false to end the session. */
   readonly onWake: () => boolean;
-  /** Called with every failure that is not a plain "no such name". */
+  /** Called with every failure but those that say something of the question only (no such name). */
   readonly onError: (error: unknown, operation: string, node: NodeId) => void;
 }
 
@@ -56,6 +56,20 @@ const EINTR = 4;
 const ENOENT_READ = 2;
 /** Reads tried before sleeping: a client that works through a tree asks again within microseconds, and sleeping costs more than that. */
 const SPINS = 40;
+
+/** Failures that say something of the question, not of the mount: programs try names and go on. */
+const QUIET_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'unknown-dataset-type',
+  'unknown-dimension',
+  'unknown-value',
+  'unknown-collection',
+  'unknown-path',
+  'invalid-value',
+  'ambiguous',
+  'read-only',
+  'unsupported',
+  'interrupted',
+]);
 
 export class KernelSession {
   readonly #options: SessionOptions;
@@ -405,8 +419,8 @@ export class KernelSession {
 
   #fail(error: unknown, opcode: number, node: NodeId, uniqueLow: number, uniqueHigh: number): void {
     const errno = errnoOf(error);
-    const quiet = errno === Errno.ENOENT && !(error instanceof ButlerfsError && error.code.startsWith('remote-'));
-    if (opcode === Opcode.LOOKUP && quiet) {
+    const quiet = error instanceof ButlerfsError && QUIET_CODES.has(error.code);
+    if (opcode === Opcode.LOOKUP && quiet && errno === Errno.ENOENT) {
       this.#reply.length = 0;
       this.#reply.negativeEntry();
       this.#write(this.#reply.seal(uniqueLow, uniqueHigh, 0));

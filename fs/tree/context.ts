@@ -3,7 +3,7 @@
 import type { Catalogue, Constraint, DatasetRow } from '../../registry/contract.js';
 import type { KeyAliases } from '../../registry/keys.js';
 import type { ContentSource } from '../content.js';
-import type { KnownFiles } from './dataset-file.js';
+import type { DatasetFile, KnownFiles } from './dataset-file.js';
 import { openView, type View, type ViewRequest } from './view.js';
 
 /** Rows of a directory and of all below it. Directories refer to it by range; it is emptied when too many rows are held. */
@@ -68,7 +68,7 @@ export class TreeContext {
   /** The files of a view, by its hash. */
   files(viewHash: number): KnownFiles {
     let files = this.#files.get(viewHash);
-    if (files === undefined) this.#files.set(viewHash, (files = new Map()));
+    if (files === undefined) this.#files.set(viewHash, (files = new Map<string, DatasetFile>()));
     return files;
   }
 

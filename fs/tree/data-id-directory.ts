@@ -187,7 +187,7 @@ export class DataIdDirectory extends DirectoryNode {
           return {
             name,
             isDirectory: true,
-            node: () => this.known(name, () => new DataIdDirectory(this.tree, this, name, key, values[index]!)),
+            node: () => this.known(name, () => new DataIdDirectory(this.tree, this, name, key, values[index])),
           };
         },
       };

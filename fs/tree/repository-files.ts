@@ -105,7 +105,7 @@ export class RepositoryFile extends TreeNode {
   }
 
   override close(opened: Opened): void {
-    if ('fd' in opened) this.#context.content.reader.close(opened as OpenFile);
+    if ('fd' in opened) this.#context.content.reader.close(opened);
   }
 
   /** A file without a published checksum is one version for as long as the catalogue that lists it is current. */

@@ -15,6 +15,7 @@ export class ArtifactWriter {
   readonly #insertDirectory: Prepared;
   readonly #findDirectory: Prepared;
   readonly #insertArtifact: Prepared;
+  #nextDirectory = rootDirectory + 1;
 
   constructor(database: Database) {
     const [first, second, third, fourth] = slots(4);
@@ -37,10 +38,7 @@ export class ArtifactWriter {
     );
     this.#insertDirectory.run([absoluteDirectory, -1, '', '']);
     this.#insertDirectory.run([rootDirectory, -1, '/', '']);
-    this.#next = rootDirectory + 1;
   }
-
-  #next: number;
 
   /** The key of the file at `location`; what is known of it is kept, what was unknown is filled in. */
   add(location: string, { size, checksum }: ArtifactFacts): number {
@@ -64,7 +62,7 @@ export class ArtifactWriter {
     const name = path.slice(slash + 1);
     let id = this.#findDirectory.get([parent, name])?.[0] as number | undefined;
     if (id === undefined) {
-      id = this.#next++;
+      id = this.#nextDirectory++;
       this.#insertDirectory.run([id, parent, name, path]);
     }
     this.#directories.set(path, id);

@@ -1,16 +1,11 @@
-/** Catalogues of made-up repositories: listings against a plain reckoning, summaries, layout, building and opening. */
+/** Catalogues of made-up repositories: listings against a plain reckoning, summaries, layout. */
 
 import fc from 'fast-check';
-import { copyFileSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { afterAll, describe, expect, it } from 'vitest';
-import Database from 'better-sqlite3';
 import type { Catalogue, DataIdValue, DirectoryAnswer, RepositoryRecord } from '../contract.js';
 import { catalogueOf, readerOf, temporaryDirectory, uuidOf } from '../testing/repositories.js';
 import { collection, dataset, datasetType, dimension, fileAt, membership, universe } from '../testing/records.js';
-import { buildCatalogue } from './build.js';
-import { openCatalogue } from './open.js';
 
 const directory = temporaryDirectory();
 const open: Catalogue[] = [];
@@ -307,118 +302,5 @@ describe('what a catalogue knows beside datasets', () => {
     expect(catalogue.datasetByUuid(uuidOf(1))!.key).toBe(1);
     expect([uuidOf(77), 'x', "' or 1=1"].map((uuid) => catalogue.datasetByUuid(uuid))).toEqual([undefined, undefined, undefined]);
     expect(catalogue.dataset(77)).toBeUndefined();
-  });
-});
-
-describe('building and opening', () => {
-  const few = (count: number) => () => [
-    universe(),
-    collection(1, 'run'),
-    datasetType(1, 'calexp', ['visit', 'detector']),
-    ...Array.from({ length: count }, (_, index) => dataset(index + 1)),
-  ];
-  const target = join(directory.path, 'target', 'deep', 'catalogue.sqlite3');
-  const build = (count: number, options: { signal?: AbortSignal; onProgress?: (records: number) => void } = {}) =>
-    buildCatalogue({
-      reader: readerOf(few(count)),
-      target,
-      repository: 'https://example.org/repo',
-      validator: null,
-      version: 3,
-      ...options,
-    });
-
-  it('reports what it read', () => {
-    const progress: number[] = [];
-    const info = build(10_000, { onProgress: (records) => progress.push(records) });
-    expect(info).toMatchObject({
-      version: 3,
-      repository: 'https://example.org/repo',
-      format: 'native',
-      validator: null,
-      datasets: 10_000,
-      unstored: 0,
-    });
-    expect(progress).toEqual([4096, 8192, 10_003]);
-    const catalogue = openCatalogue(target)!;
-    expect(catalogue.info).toEqual(info);
-    catalogue.close();
-  });
-
-  it('leaves the old catalogue and nothing else behind when it is aborted or the reader fails', () => {
-    const before = readFileSync(target);
-    const abort = new AbortController();
-    const aborted = expect.objectContaining({ code: 'interrupted' }) as Error;
-    expect(() => build(10_000, { signal: abort.signal, onProgress: () => abort.abort() })).toThrow(aborted);
-    const failing = readerOf(function* () {
-      yield* few(5)();
-      throw new Error('the reader failed');
-    });
-    expect(() => buildCatalogue({ reader: failing, target, repository: 'x', validator: null, version: 4 })).toThrow('the reader failed');
-    expect(readFileSync(target).equals(before)).toBe(true);
-    expect(readdirSync(join(target, '..'))).toEqual(['catalogue.sqlite3']);
-  });
-
-  it('says that it cannot write', () => {
-    writeFileSync(join(directory.path, 'file'), '');
-    const failed = expect.objectContaining({ code: 'cache-failed' }) as Error;
-    const attempt = () =>
-      buildCatalogue({ reader: readerOf(few(1)), target: join(directory.path, 'file', 'x'), repository: 'x', validator: null, version: 1 });
-    expect(attempt).toThrow(failed);
-  });
-
-  it('replaces a catalogue under those who read the old one', () => {
-    build(10);
-    const old = openCatalogue(target)!;
-    build(20);
-    const fresh = openCatalogue(target)!;
-    expect([old.datasetByUuid(uuidOf(15)), old.info.datasets, fresh.info.datasets]).toEqual([undefined, 10, 20]);
-    old.close();
-    fresh.close();
-  });
-
-  it('does not open what is no whole catalogue of this schema', () => {
-    build(5000);
-    const copy = (name: string, change: (file: string) => void): string => {
-      const file = join(directory.path, name);
-      copyFileSync(target, file);
-      change(file);
-      return file;
-    };
-    const version = copy('version', (file) => {
-      const database = new Database(file);
-      database.pragma('user_version = 999');
-      database.close();
-    });
-    const truncated = copy('truncated', (file) => truncateSync(file, 100_000));
-    const garbage = copy('garbage', (file) => writeFileSync(file, 'x'.repeat(8192)));
-    const empty = copy('empty', (file) => writeFileSync(file, ''));
-    const other = join(directory.path, 'other');
-    new Database(other).exec('create table t (x)').close();
-    expect([version, truncated, garbage, empty, other, join(directory.path, 'none')].map(openCatalogue)).toEqual(Array(6).fill(undefined));
-    expect(existsSync(join(directory.path, 'none'))).toBe(false);
-  });
-
-  it('is read from several threads at once', async () => {
-    const members = Array.from({ length: 40 }, (_, index) => ({ collection: 1, visit: 1 + (index % 4), detector: index, stored: true }));
-    visitCatalogue(members);
-    const file = join(directory.path, `${made - 1}.sqlite3`);
-    // The threads open the file with the same library and settings; the module itself is TypeScript, which a bare thread does not take.
-    const code = `
-      const { parentPort, workerData } = require('node:worker_threads');
-      const database = new (require('better-sqlite3'))(workerData, { readonly: true });
-      let sum = 0;
-      for (let round = 0; round < 200; round++) sum += database.prepare('select count(*) as n from membership_0').get().n;
-      parentPort.postMessage(sum);`;
-    const threads = [1, 2].map(
-      () =>
-        new Promise<number>((resolve, reject) =>
-          new Worker(code, { eval: true, workerData: file }).once('message', resolve).once('error', reject),
-        ),
-    );
-    const mine = openCatalogue(file)!;
-    for (let round = 0; round < 200; round++) expect(rowsOf(list(mine, 'calexp', ['run1'], ['detector'], [['visit', 2]]))).toHaveLength(10);
-    mine.close();
-    expect(await Promise.all(threads)).toEqual([8000, 8000]);
   });
 });

@@ -47,6 +47,7 @@ export class CatalogueWriter {
   readonly #artifacts: ArtifactWriter;
   readonly #insertDataset: Prepared;
   readonly #insertFile: Prepared;
+  readonly #inserts = new Map<string, Prepared>();
   readonly #insertRecord = new Map<string, { readonly fields: readonly string[]; readonly insert: Prepared }>();
   readonly #insertMembership = new Map<number, Prepared>();
   readonly #membershipTables = new Map<string, { readonly number: number; readonly group: DimensionGroup }>();
@@ -116,8 +117,7 @@ export class CatalogueWriter {
     }
   }
 
-  readonly #inserts = new Map<string, Prepared>();
-
+  /** As {@link #insert}, prepared at the first row of a table. */
   #insertOnce(table: string, columns: readonly string[]): Prepared {
     const known = this.#inserts.get(table) ?? this.#insert(table, columns);
     this.#inserts.set(table, known);

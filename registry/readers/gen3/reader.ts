@@ -137,7 +137,7 @@ class Gen3Reader implements RepositoryReader {
 
   *#dimensionRecords(): IterableIterator<RepositoryRecord> {
     for (const { name } of this.#universe.elements) {
-      const columns = this.#source.columns(name);
+      const columns = this.#source.columns(name).filter((column) => /^[A-Za-z_]\w*$/.test(column));
       if (columns.length === 0) continue;
       for (const row of this.#source.rows(`select ${columns.map(quote).join(', ')} from ${quote(name)}`)) {
         const fields: Record<string, DataIdValue | bigint | null> = {};
