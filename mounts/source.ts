@@ -73,6 +73,9 @@ export interface OpenedSource {
  */
 const FIRST_LOOK_DEADLINE = { withCatalogue: 4_000, without: 20_000 };
 
+/** Milliseconds at the start after which a host that is not there, or refuses connections, is taken for a slip in the address. */
+const UNREACHABLE_AT_START = 2_000;
+
 /** Failures of the origin that a catalogue of an earlier time bridges. */
 const OFFLINE_CODES: readonly string[] = ['remote-unreachable', 'remote-timeout', 'remote-failed'];
 
@@ -89,14 +92,15 @@ export async function openSource(
   const { deadline, idleTimeout, warn, cacheDirectory } = settings;
   const configured = await readCredentials(settings.configuration.credentials);
   const credentials = loadCredentials({ configured, warn });
-  const open = (within: number | undefined): Remote => openRemote(repository, { credentials, deadline: within, idleTimeout });
+  const open = (within: number | undefined, unreachable?: number): Remote =>
+    openRemote(repository, { credentials, deadline: within, idleTimeout, unreachable });
   const remote = open(deadline);
   try {
     const store = new SourceStore(cacheDirectory, isDirectory ? repository : remote.url);
     await store.create();
     const hasCatalogue = (await store.current()) !== undefined;
     const patience = hasCatalogue ? FIRST_LOOK_DEADLINE.withCatalogue : FIRST_LOOK_DEADLINE.without;
-    const look = open(Math.min(patience, deadline ?? patience));
+    const look = open(Math.min(patience, deadline ?? patience), UNREACHABLE_AT_START);
     const directory = isDirectory ? repository : undefined;
     const parts = { remote, store, directory, onProgress: settings.onProgress ?? (() => undefined) };
     try {

@@ -17,6 +17,8 @@ export interface RemoteSettings {
   readonly deadline?: number | undefined;
   /** Milliseconds without progress after which one attempt is given up; default 10,000. */
   readonly idleTimeout?: number | undefined;
+  /** Milliseconds after which an origin that cannot even be connected to is given up; default: the deadline. */
+  readonly unreachable?: number | undefined;
   /** Bodies open at a time; default 8. */
   readonly concurrency?: number | undefined;
   readonly userAgent?: string | undefined;
@@ -29,9 +31,9 @@ export interface RemoteSettings {
  * host. Anything else throws `unsupported`. Nothing is contacted yet.
  */
 export function openRemote(source: string, settings: RemoteSettings = {}): Remote {
-  const { deadline = 60_000, idleTimeout = 10_000, concurrency = 8, onRetry } = settings;
+  const { deadline = 60_000, idleTimeout = 10_000, unreachable, concurrency = 8, onRetry } = settings;
   const origin = openOrigin(source, settings, Math.min(idleTimeout, deadline), concurrency);
-  const retrying = retryRemote(origin, { deadline, onRetry });
+  const retrying = retryRemote(origin, { deadline, unreachable, onRetry });
   // Outermost: a transfer keeps its turn while it is being retried, and waiting for a turn does not count against the deadline.
   return limitRemote(retrying, concurrency);
 }

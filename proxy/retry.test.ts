@@ -108,6 +108,14 @@ describe('retries', () => {
     expect(server.requests.length).toBeGreaterThan(2);
   });
 
+  it('gives up sooner on an origin that cannot be connected to, where so told', async () => {
+    start({ deadline: 20_000, unreachable: 100 });
+    await server.close();
+    const began = performance.now();
+    await expect(remote.stat(object)).rejects.toMatchObject({ code: 'remote-unreachable' });
+    expect(performance.now() - began).toBeLessThan(5000);
+  });
+
   it('the deadline begins anew with every byte that is new', async () => {
     server.handler = (request, response) => {
       const first = Number(/bytes=(\d+)/.exec(request.headers.range ?? '')?.[1] ?? 0);

@@ -10,6 +10,8 @@ import { ProgressMeter } from './progress.js';
 export interface RetrySettings {
   /** Milliseconds of waiting without a new byte after which an operation fails. */
   readonly deadline: number;
+  /** Milliseconds after which an origin that cannot even be connected to is given up; default: the deadline. */
+  readonly unreachable?: number | undefined;
   /** Milliseconds: the longest pause before the second attempt (default 200); it doubles with each that fails, up to `maximumDelay` (default 5000). */
   readonly baseDelay?: number | undefined;
   readonly maximumDelay?: number | undefined;
@@ -116,7 +118,8 @@ class Budget {
   async recover(error: unknown): Promise<void> {
     this.#attempts++;
     if (!isRetryable(error)) throw error;
-    const { deadline, baseDelay = 200, maximumDelay = 5000, onRetry } = this.#settings;
+    const { baseDelay = 200, maximumDelay = 5000, onRetry } = this.#settings;
+    const deadline = this.#deadlineFor(error);
     // Full jitter: many clients that failed together must not come back together.
     const jittered = Math.random() * Math.min(maximumDelay, baseDelay * 2 ** this.#failures++);
     const delay = error instanceof RetryLaterError ? Math.max(error.delay, jittered) : jittered;
@@ -127,13 +130,18 @@ class Budget {
     this.#spent += delay;
   }
 
+  #deadlineFor({ code }: ButlerfsError): number {
+    const { deadline, unreachable = deadline } = this.#settings;
+    return code === 'remote-unreachable' ? Math.min(deadline, unreachable) : deadline;
+  }
+
   #exhausted(final: ButlerfsError): ButlerfsError {
     // That the deadline cut the last attempt short says less than why the one before it failed.
     const error = final.code === 'remote-timeout' ? (this.#last ?? final) : final;
     const { why = 'it failed', ...detail } = error.detail;
     const count = `${this.#attempts} ${this.#attempts === 1 ? 'attempt' : 'attempts'}`;
     const later = error instanceof RetryLaterError ? ` and asks to wait ${Math.ceil(error.delay / 1000)} s` : '';
-    const told = `${why}${later} (given up after ${count}; the deadline is ${this.#settings.deadline / 1000} s)`;
+    const told = `${why}${later} (given up after ${count}; the deadline is ${this.#deadlineFor(error) / 1000} s)`;
     return new ButlerfsError(error.code, { ...detail, why: told, cause: error });
   }
 }

@@ -10,10 +10,10 @@
 import { ButlerfsError } from '../../common/errors.js';
 import type { Constraint, DataIdValue, DatasetRow, DatasetType, DimensionName } from '../../registry/contract.js';
 import { parseKeyValue } from '../../registry/keys.js';
-import { encodeValue } from '../../registry/values.js';
+import { encodeComponent } from '../../registry/values.js';
 import { ROW_LIMIT } from './context.js';
 import { DatasetFile, fileKey } from './dataset-file.js';
-import { fileNames, type NamedFile, shortNames } from './file-names.js';
+import { fileNames, nameOrNone, type NamedFile, shortNames } from './file-names.js';
 import { combine, hashText, inodeNumber } from './identity.js';
 import { LongDirectory } from './long-directory.js';
 import { DirectoryNode, type Listing, noSuchName, type TreeNode } from './node.js';
@@ -179,37 +179,32 @@ export class DataIdDirectory extends DirectoryNode {
   #levelListing(type: DatasetType, key: DimensionName): Listing {
     const answer = this.#answer();
     if ('values' in answer) {
-      const { values } = answer;
-      return {
-        count: values.length,
-        at: (index) => {
-          const name = `${key}=${encodeValue(values[index]!)}`;
-          return {
-            name,
-            isDirectory: true,
-            node: () => this.known(name, () => new DataIdDirectory(this.tree, this, name, key, values[index])),
-          };
-        },
-      };
+      return this.#valueListing(key, answer.values, () => undefined);
     }
+    const { block, from, to } = answer;
     const column = type.dimensions.required.indexOf(key);
-    const rows = answer.block.rows!;
+    const rows = block.rows!;
     const starts: number[] = [];
-    for (let i = answer.from; i < answer.to; i++) {
-      if (i === answer.from || rows[i]!.values[column] !== rows[i - 1]!.values[column]) starts.push(i);
+    for (let i = from; i < to; i++) {
+      if (i === from || rows[i]!.values[column] !== rows[i - 1]!.values[column]) starts.push(i);
     }
+    const values = starts.map((start) => rows[start]!.values[column]!);
+    return this.#valueListing(key, values, (index) => ({ block, from: starts[index]!, to: starts[index + 1] ?? to }));
+  }
+
+  /** One directory for each value that a path can hold; `rangeOf` gives the rows of the value at a position where they are at hand. */
+  #valueListing(key: DimensionName, values: readonly DataIdValue[], rangeOf: (index: number) => Range | undefined): Listing {
+    const listed: { readonly name: string; readonly index: number }[] = [];
+    values.forEach((value, index) => {
+      const name = nameOrNone(() => encodeComponent(key, value));
+      if (name !== undefined) listed.push({ name, index });
+    });
     return {
-      count: starts.length,
-      at: (index) => {
-        const from = starts[index]!;
-        const value = rows[from]!.values[column]!;
-        const name = `${key}=${encodeValue(value)}`;
-        const range = { block: answer.block, from, to: starts[index + 1] ?? answer.to };
-        return {
-          name,
-          isDirectory: true,
-          node: () => this.known(name, () => new DataIdDirectory(this.tree, this, name, key, value, range)),
-        };
+      count: listed.length,
+      at: (position) => {
+        const { name, index } = listed[position]!;
+        const make = () => new DataIdDirectory(this.tree, this, name, key, values[index], rangeOf(index));
+        return { name, isDirectory: true, node: () => this.known(name, make) };
       },
     };
   }

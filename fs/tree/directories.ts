@@ -15,6 +15,7 @@ import { decodeValue, encodeValue } from '../../registry/values.js';
 import type { TreeContext } from './context.js';
 import { DataIdDirectory } from './data-id-directory.js';
 import { explainPath, findType } from './explain.js';
+import { nameOrNone } from './file-names.js';
 import { combine, hashText, inodeNumber } from './identity.js';
 import type { TreeNode } from './node.js';
 import { DirectoryNode, type Listing, namedListing, noSuchName } from './node.js';
@@ -106,7 +107,7 @@ export class CollectionsDirectory extends DirectoryNode {
   }
 
   listing(): Listing {
-    const names = this.#context.catalogue.collections().map((collection) => encodeValue(collection.name));
+    const names = this.#context.catalogue.collections().flatMap(({ name }) => nameOrNone(() => encodeValue(name)) ?? []);
     return namedListing(names, true, (name) => this.find(name));
   }
 }

@@ -1,5 +1,6 @@
 /** Names of dataset files (docs/paths.md, rule 7). */
 
+import { ButlerfsError } from '../../common/errors.js';
 import type { DatasetRow, DatasetType, StoredFile, Validity } from '../../registry/contract.js';
 import { encodeValue } from '../../registry/values.js';
 import type { View } from './view.js';
@@ -8,6 +9,16 @@ export interface NamedFile {
   readonly name: string;
   readonly row: DatasetRow;
   readonly file: StoredFile;
+}
+
+/** A name that is made of a value; undefined where the value is one that no path can hold (empty, too long): such data are left out of listings. */
+export function nameOrNone(make: () => string): string | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof ButlerfsError && error.code === 'invalid-value') return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -21,7 +32,8 @@ export function fileNames(view: View, type: DatasetType, component: string | nul
     const validity = rows.length > 1 && row.validity !== null ? validityText(row.validity) : '';
     for (const file of row.files) {
       if (component !== null && file.component !== component) continue;
-      named.push({ name: `${stem(view, type, row, file)}${validity}${file.extension}`, row, file });
+      const name = nameOrNone(() => `${stem(view, type, row, file)}${validity}${file.extension}`);
+      if (name !== undefined) named.push({ name, row, file });
     }
   }
   return named;

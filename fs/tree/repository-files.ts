@@ -2,7 +2,7 @@
 
 import type { ObjectRequest } from '../../cache/contract.js';
 import type { RepositoryEntry } from '../../registry/contract.js';
-import type { Attributes, OpenFile, Opened, Waiting } from '../contract.js';
+import type { Attributes, Opened, Waiting } from '../contract.js';
 import { FileType } from '../kernel/protocol.js';
 import type { TreeContext } from './context.js';
 import { hashText, inodeNumber } from './identity.js';
