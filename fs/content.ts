@@ -7,6 +7,8 @@ import type { Waiting } from './contract.js';
 export interface ContentSource {
   /** Objects that are here already; synchronous. */
   readonly reader: ObjectReader;
+  /** Told of every open that needed no fetch. */
+  onHit(): void;
   /**
    * The request that brings a file of the repository. `identity` names the version: a dataset's UUID with its component.
    * Throws `remote-forbidden` where its location leads outside what the mount may read.

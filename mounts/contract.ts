@@ -59,6 +59,8 @@ export interface KernelStatistics {
   readonly passthrough: boolean;
   /** Requests by operation name. */
   readonly requests: Readonly<Record<string, number>>;
+  /** Opens that found their object in the cache. */
+  readonly cacheHits: number;
   /** Inodes the kernel knows. */
   readonly nodes: number;
   /** Files open, and operations that wait for a remote. */

@@ -45,7 +45,7 @@ const status: MountStatus = {
     failures: 0,
     inFlight: 0,
   },
-  kernel: { protocol: '7.45', passthrough: true, requests: { LOOKUP: 4 }, nodes: 1, open: 0, waiting: 0 },
+  kernel: { protocol: '7.45', passthrough: true, requests: { LOOKUP: 4 }, cacheHits: 0, nodes: 1, open: 0, waiting: 0 },
   memory: { resident: 1, peak: 2 },
   errors: [{ at: 1, path: '/x', message: 'm' }],
   logFile: null,

@@ -71,6 +71,7 @@ const statusSchema: z.ZodType<MountStatus> = z.object({
     protocol: z.string(),
     passthrough: z.boolean(),
     requests: z.record(z.string(), z.number()),
+    cacheHits: z.number(),
     nodes: z.number(),
     open: z.number(),
     waiting: z.number(),

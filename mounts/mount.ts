@@ -121,6 +121,7 @@ class Mount implements Mounted {
 
   async status(): Promise<MountStatus> {
     const kernel = await this.#reader.statistics();
+    const cache = this.#cache.statistics();
     return {
       source: this.#opened.repository,
       mountPoint: this.options.mountPoint,
@@ -131,7 +132,7 @@ class Mount implements Mounted {
       searchPath: this.#searchPath,
       defaults: Object.fromEntries(Object.entries(this.#defaults).map(([key, value]) => [key, String(value)])),
       catalogue: this.#info,
-      cache: this.#cache.statistics(),
+      cache: { ...cache, hits: cache.hits + kernel.cacheHits },
       kernel,
       memory: { resident: process.memoryUsage.rss(), peak: peakMemory() },
       errors: [...this.#errors],

@@ -67,6 +67,7 @@ class ReaderThread {
   readonly #tree: Tree;
   #catalogue: Catalogue;
   #session: KernelSession | undefined;
+  #hits = 0;
 
   constructor() {
     this.#catalogue = requireCatalogue(settings.catalogueFile);
@@ -139,6 +140,7 @@ class ReaderThread {
       protocol: session.protocol,
       passthrough: session.passthrough,
       requests: session.counts(),
+      cacheHits: this.#hits,
       nodes: this.#tree.size,
       open: session.openHandles,
       waiting: session.waiting,
@@ -148,6 +150,9 @@ class ReaderThread {
   #content(): ContentSource {
     return {
       reader: this.#reader,
+      onHit: () => {
+        this.#hits++;
+      },
       request: ({ location, member, size, checksum }, identity): ObjectRequest => ({
         origin: originOf(settings.repositoryUrl, location),
         identity,

@@ -20,6 +20,8 @@ import type { SourceStore, SourceVersion } from './source-store.js';
 /** What a source is read with. */
 export interface SourceParts {
   readonly remote: Remote;
+  /** The same origin with the patience of a look for new data. */
+  readonly poll: Remote;
   readonly store: SourceStore;
   /** Where the repository is a local directory. */
   readonly directory: string | undefined;

@@ -73,8 +73,11 @@ export interface OpenedSource {
  */
 const FIRST_LOOK_DEADLINE = { withCatalogue: 4_000, without: 20_000 };
 
-/** Milliseconds at the start after which a host that is not there, or refuses connections, is taken for a slip in the address. */
-const UNREACHABLE_AT_START = 2_000;
+/** Likewise for each look for new data: status tells soon that the origin is away. */
+const POLL_DEADLINE = 10_000;
+
+/** Milliseconds at each look after which a host that is not there, or refuses connections, is reported: at the start it may be a slip in the address. */
+const UNREACHABLE = 2_000;
 
 /** Failures of the origin that a catalogue of an earlier time bridges. */
 const OFFLINE_CODES: readonly string[] = ['remote-unreachable', 'remote-timeout', 'remote-failed'];
@@ -100,9 +103,10 @@ export async function openSource(
     await store.create();
     const hasCatalogue = (await store.current()) !== undefined;
     const patience = hasCatalogue ? FIRST_LOOK_DEADLINE.withCatalogue : FIRST_LOOK_DEADLINE.without;
-    const look = open(Math.min(patience, deadline ?? patience), UNREACHABLE_AT_START);
+    const look = open(Math.min(patience, deadline ?? patience), UNREACHABLE);
     const directory = isDirectory ? repository : undefined;
-    const parts = { remote, store, directory, onProgress: settings.onProgress ?? (() => undefined) };
+    const poll = open(Math.min(POLL_DEADLINE, deadline ?? POLL_DEADLINE), UNREACHABLE);
+    const parts = { remote, poll, store, directory, onProgress: settings.onProgress ?? (() => undefined) };
     try {
       return new Source(parts, credentials, await firstLook(parts, look, signal));
     } finally {
@@ -199,7 +203,7 @@ class Source implements OpenedSource {
     const before = this.#opened.version.version;
     const linked = linkSignals(signal, this.#closing.signal);
     try {
-      this.#opened = await bringUpToDate(this.#parts, this.remote, linked.signal, this.#opened);
+      this.#opened = await bringUpToDate(this.#parts, this.#parts.poll, linked.signal, this.#opened);
     } finally {
       linked.unlink();
     }
@@ -209,6 +213,6 @@ class Source implements OpenedSource {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#refreshing?.catch(() => undefined);
-    await this.#parts.remote.close();
+    await Promise.all([this.#parts.remote.close(), this.#parts.poll.close()]);
   }
 }

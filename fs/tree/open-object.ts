@@ -7,7 +7,10 @@ import type { OpenFile, Waiting } from '../contract.js';
 
 export function fetchAndOpen(content: ContentSource, request: ObjectRequest): OpenFile | Waiting<OpenFile> {
   const present = content.reader.openIfPresent(request);
-  if (present !== undefined) return { fd: present.fd, size: present.size, immutable: true };
+  if (present !== undefined) {
+    content.onHit();
+    return { fd: present.fd, size: present.size, immutable: true };
+  }
   const waiting = content.fetch(request);
   return {
     begin: (settle) => {

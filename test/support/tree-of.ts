@@ -54,6 +54,7 @@ export function treeOf(
         identity,
         ...(member === null ? {} : { member }),
       }),
+      onHit: () => undefined,
       fetch: never,
       size: never,
       status: never,
