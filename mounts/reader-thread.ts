@@ -14,7 +14,7 @@ import { KernelSession } from '../fs/kernel/session.js';
 import { Tree } from '../fs/tree/tree.js';
 import { openView } from '../fs/tree/view.js';
 import type { Catalogue } from '../registry/contract.js';
-import { openCatalogue } from '../registry/open.js';
+import { openCatalogue } from '../registry/sqlite/open.js';
 import type { FromReader, ReaderSettings, ToReader } from './bridge.js';
 import { originOf } from './origins.js';
 

@@ -148,7 +148,7 @@ function readGolden(file: string): Golden {
 const data = sharedData();
 
 if (data === undefined) {
-  it('needs shared repositories: none here', () => undefined);
+  it.skipIf(data === undefined)('finds the shared repositories', () => undefined);
 } else {
   describe.each(['gen3-hsc', 'gen3-dc2'])('%s', (name) => {
     agreesWithButler(() => ({ repository: join(data, name), golden: readGolden(join(data, `${name}.golden.json`)) }));

@@ -53,7 +53,7 @@ print(json.dumps(out))
 `;
 
 if (data === undefined) {
-  it('needs shared repositories: none here', () => undefined);
+  it.skipIf(data === undefined)('finds the shared repositories', () => undefined);
 } else {
   describe('on a mount', () => {
     const repository = join(data, 'gen3-hsc');

@@ -129,6 +129,8 @@ describe('paths are data IDs', () => {
     expect(here.text('@explain/deepCoadd_calex')).toContain("did you mean 'deepCoadd_calexp'?");
     expect(here.text('@explain/deepCoadd_calexp/tract=8767')).toContain('tract=8766');
     expect(here.text('@explain/deepCoadd_calexp%2Ftracts=8766')).toContain("did you mean 'tract'?");
+    expect(here.text('@explain/deepCoadd_calexp/tract=north')).toContain('values here are tract=8766, tract=9813');
+    expect(here.text('@explain/@collections/u%2Fmee')).toContain("did you mean 'u/me/");
     expect(here.text('@explain/deepCoadd_calexp/tract=8766/explanation.txt')).toContain('its entries give patch');
     expect(here.text(`@explain/deepCoadd_calexp/tract=8766/patch=${patch}/band=i/deepCoadd_calexp.fits`)).toContain(
       `origin: https://archive.example/hsc/demo/runs/w_01/deepCoadd_calexp/8766/${patch}/i/`,

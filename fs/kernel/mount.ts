@@ -74,7 +74,9 @@ function attachAsRoot({ mountPoint, name, allowOther }: AttachOptions): number {
       ? 'mounting needs the capability CAP_SYS_ADMIN: start the container with it, or mount outside'
       : why === 'ENODEV'
         ? 'this kernel has no FUSE: load it with modprobe fuse'
-        : undefined;
+        : why === 'EINVAL'
+          ? 'check that /dev/fuse is the device of FUSE (character device 10, 229)'
+          : undefined;
   throw new ButlerfsError('mount-failed', { what: `mounting on '${mountPoint}'`, why, advice });
 }
 

@@ -55,7 +55,7 @@ const EAGAIN = 11;
 const EINTR = 4;
 const ENOENT_READ = 2;
 /** Reads tried before sleeping: a client that works through a tree asks again within microseconds, and sleeping costs more than that. */
-const SPINS = 40;
+const SPINS = 400;
 
 /** Failures that say something of the question, not of the mount: programs try names and go on. */
 const QUIET_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([

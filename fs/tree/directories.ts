@@ -169,8 +169,8 @@ class ExplainDirectory extends DirectoryNode {
 
   find(name: string): TreeNode {
     if (name === ExplainDirectory.OWN_TEXT) return new TextFile(this, name, this.#explain(this.#target).text);
-    if (/%2F/i.test(name)) {
-      // A collection's name holds %2F of its own: only what follows `@collections` keeps it.
+    // The name of a collection holds %2F of its own; in a whole path it is %252F.
+    if (/%2F/i.test(name) && !/(^|\/)@collections$/.test(this.#target)) {
       const whole = name.replace(/%2F/gi, '/').replace(/%252F/gi, '%2F');
       return new TextFile(this, name, this.#explain(this.#join(whole)).text);
     }

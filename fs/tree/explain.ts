@@ -3,7 +3,7 @@
 import { asButlerfsError, ButlerfsError } from '../../common/errors.js';
 import { didYouMean, nearestIntegers, nearestNames } from '../../common/nearest.js';
 import type { Catalogue, Constraint, DataIdValue, DatasetType, DimensionName } from '../../registry/contract.js';
-import { type KeyAliases, parseKeyValue } from '../../registry/keys.js';
+import { type KeyAliases, parseKeyValue, resolveAlias } from '../../registry/keys.js';
 import { decodeValue, encodeValue } from '../../registry/values.js';
 import { fileNames, shortNames } from './file-names.js';
 import { openView, remainingKeys, type View, type ViewRequest, withDefaults } from './view.js';
@@ -61,6 +61,11 @@ function explainComponents(
   lines: string[],
 ): Explanation {
   const [first, second, ...rest] = components;
+  if (first === '@collections' && second === undefined) {
+    return done(lines, 'directory', `one directory for each of ${catalogue.collections().length} collections, '/' in names as %2F`);
+  }
+  if (first === '@by' && second === undefined)
+    return done(lines, 'directory', 'keys, separated by commas, give the order of the levels below');
   if (first === '@collections' && second !== undefined) {
     return explainComponents(catalogue, { ...request, collections: [decodeValue(second)] }, defaults, rest, options, lines);
   }
@@ -108,7 +113,7 @@ function explainDataId(
     }
     const equals = name.indexOf('=');
     if (equals <= 0) throw notAKey(view, type, constraint, name);
-    const { dimension, value } = parseKeyValue(catalogue, type, name.slice(0, equals), name.slice(equals + 1), constraint, options.aliases);
+    const { dimension, value } = parse(catalogue, view, type, constraint, name, equals, options);
     if (given.has(dimension)) throw new ButlerfsError('unknown-value', { what: `'${name}'`, why: `${dimension} is given already` });
     const next = new Map([...given, [dimension, value]]);
     if (isEmpty(catalogue, view, type, withDefaults(view, type, next)))
@@ -121,6 +126,29 @@ function explainDataId(
   if (keys.length > 0) return done(lines, 'directory', `a directory; its entries give ${keys[0]}`);
   const names = leafFiles(catalogue, view, type, component, constraint).map(({ name }) => name);
   return done(lines, 'directory', `a leaf directory; its files are ${names.map((name) => `'${name}'`).join(', ')}`);
+}
+
+/** Reads `key=value`; of a value of the wrong type it says which values exist. */
+function parse(
+  catalogue: Catalogue,
+  view: View,
+  type: DatasetType,
+  constraint: Constraint,
+  name: string,
+  equals: number,
+  { aliases }: ExplainOptions,
+): { readonly dimension: DimensionName; readonly value: DataIdValue } {
+  const key = name.slice(0, equals);
+  try {
+    return parseKeyValue(catalogue, type, key, name.slice(equals + 1), constraint, aliases);
+  } catch (error) {
+    const { code, detail } = asButlerfsError(error);
+    const dimension = resolveAlias(key, aliases);
+    if (code !== 'invalid-value' || !type.dimensions.required.includes(dimension)) throw error;
+    const values = valuesOf(catalogue, view, type, constraint, dimension).slice(0, SAMPLE);
+    const advice = `values here are ${values.map((one) => `${dimension}=${encodeValue(one)}`).join(', ')}`;
+    throw new ButlerfsError(code, { ...detail, advice });
+  }
 }
 
 function explainFile(
@@ -221,10 +249,7 @@ function noSuchValue(
   const isRequired = type.dimensions.required.includes(dimension);
   if (!isRequired)
     return new ButlerfsError('unknown-value', { what, why: `no dataset with ${dataIdText(constraint)} has it: implied values must agree` });
-  const keys = [dimension, ...remainingKeys(view, type, wanted).filter((key) => key !== dimension)];
-  const answer = catalogue.directory({ type, searchPath: view.searchPath, constraint, keys, rowLimit: 0 });
-  const column = type.dimensions.required.indexOf(dimension);
-  const values = answer.kind === 'values' ? answer.values : [...new Set(answer.rows.map((row) => row.values[column]!))];
+  const values = valuesOf(catalogue, view, type, constraint, dimension);
   const nearest =
     typeof value === 'number'
       ? nearestIntegers(
@@ -238,6 +263,20 @@ function noSuchValue(
     why: constraint.size === 0 ? 'no dataset has it' : `no dataset with ${dataIdText(constraint)} has it`,
     advice: `the nearest of ${values.length} are ${shown.map((one) => `${dimension}=${encodeValue(one)}`).join(', ')}`,
   });
+}
+
+/** Values of a required dimension that datasets under the constraint have, sorted. */
+function valuesOf(
+  catalogue: Catalogue,
+  view: View,
+  type: DatasetType,
+  constraint: Constraint,
+  dimension: DimensionName,
+): readonly DataIdValue[] {
+  const others = remainingKeys(view, type, new Map([...constraint, [dimension, 0]]));
+  const answer = catalogue.directory({ type, searchPath: view.searchPath, constraint, keys: [dimension, ...others], rowLimit: 0 });
+  const column = type.dimensions.required.indexOf(dimension);
+  return answer.kind === 'values' ? answer.values : [...new Set(answer.rows.map((row) => row.values[column]!))];
 }
 
 function collectionsText({ searchPath: { collections } }: View): string {

@@ -1,6 +1,7 @@
 /**
- * A directory with many leaves below it, of which only the values of the key are at hand. Where the leaves are gone through in order, as find(1) does, the
- * rows of the next ones are read with those of the one that was asked for: one question for hundreds of leaves, and memory for no more.
+ * A directory with many leaves below it, of which only the values of the key are at hand. Where the leaves are gone through in order, the rows of the next
+ * ones are read with those of the one that was asked for: one question for hundreds of leaves. A few such windows are kept, because programs that sort names
+ * as text go through several places in turn: `visit=1`, `visit=10`, `visit=100`, `visit=2`.
  */
 
 import type { DataIdValue, DimensionName, DirectoryQuery } from '../../registry/contract.js';
@@ -9,6 +10,14 @@ import { compareValues, firstNotBelow, type Range, rangeWith } from './row-range
 
 /** Leaves whose rows are read together. */
 const WINDOW = 512;
+const WINDOWS = 8;
+
+interface Window {
+  readonly block: RowBlock;
+  /** Positions of its first and last value. */
+  readonly first: number;
+  readonly last: number;
+}
 
 export class LongDirectory {
   /** Of the catalogue that it was read from. */
@@ -18,7 +27,7 @@ export class LongDirectory {
   readonly #question: DirectoryQuery;
   readonly #values: readonly DataIdValue[];
   readonly #column: number;
-  #window: { readonly block: RowBlock; readonly last: DataIdValue } | undefined;
+  readonly #windows: Window[] = [];
   #lastAsked = -1;
 
   /** `values` are the sorted answer to `question`, which has one key. */
@@ -34,25 +43,27 @@ export class LongDirectory {
   /** Rows with this value; undefined where it is out of order, and the leaf had better ask for itself. */
   rangeOf(value: DataIdValue): Range | undefined {
     const position = firstNotBelow(0, this.#values.length, (i) => compareValues(this.#values[i]!, value));
-    const inOrder = position === this.#lastAsked + 1;
+    if (this.#values[position] !== value) return undefined;
+    const inOrder = position === this.#lastAsked + 1 || this.#windows.some(({ last }) => last === position - 1);
     this.#lastAsked = position;
-    let range = this.#rangeInWindow(value);
-    if (range === undefined && inOrder && this.#values[position] === value) {
-      this.#read(value, this.#values[Math.min(position + WINDOW, this.#values.length) - 1]!);
-      range = this.#rangeInWindow(value);
-    }
-    return range;
-  }
-
-  #rangeInWindow(value: DataIdValue): Range | undefined {
-    const rows = this.#window?.block.rows;
-    if (this.#window === undefined || rows === undefined || compareValues(this.#window.last, value) < 0) return undefined;
-    const range = rangeWith({ block: this.#window.block, from: 0, to: rows.length }, this.#column, value);
+    const window =
+      this.#windows.find(({ first, last }) => first <= position && position <= last) ?? (inOrder ? this.#read(position) : undefined);
+    const rows = window?.block.rows;
+    if (window === undefined || rows === undefined) return undefined;
+    const range = rangeWith({ block: window.block, from: 0, to: rows.length }, this.#column, value);
     return range.from === range.to ? undefined : range;
   }
 
-  #read(first: DataIdValue, last: DataIdValue): void {
-    const answer = this.#context.catalogue.directory({ ...this.#question, window: { first, last } });
-    this.#window = { block: this.#context.hold(answer.kind === 'rows' ? answer.rows : []), last };
+  #read(first: number): Window {
+    const last = Math.min(first + WINDOW, this.#values.length) - 1;
+    const answer = this.#context.catalogue.directory({
+      ...this.#question,
+      window: { first: this.#values[first]!, last: this.#values[last]! },
+    });
+    const window = { block: this.#context.hold(answer.kind === 'rows' ? answer.rows : []), first, last };
+    // Whatever was emptied, or is the oldest of too many, makes room.
+    const kept = this.#windows.filter(({ block }) => block.rows !== undefined).slice(1 - WINDOWS);
+    this.#windows.splice(0, this.#windows.length, ...kept, window);
+    return window;
   }
 }

@@ -37,23 +37,39 @@ export function membershipConditions(
   checkKeys(type, names);
   const listed = collections.length <= mostListed;
   const collectionValues = listed ? collections.map(({ id }) => id) : [JSON.stringify(collections.map(({ id }) => id))];
-  const firstConstraint = 1 + collectionValues.length;
-  const collectionSlots = collectionValues.map((_, index) => sql`${new Slot(1 + index)}`);
-  const where = [
+  const values = [type.id, ...collectionValues, ...constraint.values(), ...(range === undefined ? [] : [range.first, range.last])];
+  const form = `${listed ? collections.length : 'json'}/${names.join(' ')}${range === undefined ? '' : `/${range.dimension}`}`;
+  return {
+    values,
+    form,
+    // Built only for a statement that is not in the cache: a leaf is asked for far more often than a new form of question.
+    get where() {
+      return buildConditions(listed, collectionValues.length, names, range?.dimension);
+    },
+  };
+}
+
+/** Conditions on `m` with slots for the type, the collections, the named dimensions, and the ends of a range of `ranged`. */
+function buildConditions(
+  listed: boolean,
+  collections: number,
+  names: readonly DimensionName[],
+  ranged: DimensionName | undefined,
+): RawBuilder<SqlBool>[] {
+  const collectionSlots = Array.from({ length: collections }, (_, index) => sql`${new Slot(1 + index)}`);
+  const firstName = 1 + collections;
+  const firstEnd = firstName + names.length;
+  const column = (name: DimensionName) => sql.ref(`m.${dimensionColumn(name)}`);
+  return [
     sql<SqlBool>`m.dataset_type = ${new Slot(0)}`,
     listed
       ? collectionSlots.length === 1
         ? sql<SqlBool>`m.collection = ${collectionSlots[0]}`
         : sql<SqlBool>`m.collection in (${sql.join(collectionSlots)})`
       : sql<SqlBool>`m.collection in (select value from json_each(${new Slot(1)}))`,
-    ...names.map((name, index) => sql<SqlBool>`${sql.ref(`m.${dimensionColumn(name)}`)} = ${new Slot(firstConstraint + index)}`),
+    ...names.map((name, index) => sql<SqlBool>`${column(name)} = ${new Slot(firstName + index)}`),
+    ...(ranged === undefined ? [] : [sql<SqlBool>`${column(ranged)} between ${new Slot(firstEnd)} and ${new Slot(firstEnd + 1)}`]),
   ];
-  const form = `${listed ? collections.length : 'json'}/${names.join(' ')}`;
-  const values = [type.id, ...collectionValues, ...constraint.values()];
-  if (range === undefined) return { where, values, form };
-  const column = sql.ref(`m.${dimensionColumn(range.dimension)}`);
-  const between = sql<SqlBool>`${column} between ${new Slot(values.length)} and ${new Slot(values.length + 1)}`;
-  return { where: [...where, between], values: [...values, range.first, range.last], form: `${form}/${range.dimension}` };
 }
 
 function checkKeys(type: DatasetType, names: readonly DimensionName[]): void {

@@ -7,7 +7,7 @@ import { SqliteCatalogue } from './catalogue.js';
 import { applicationId, catalogueSchemaVersion } from './schema.js';
 
 /** Kilobytes of pages that one open catalogue keeps in memory at most. */
-const pageCache = 16 * 1024;
+const pageCache = 4 * 1024;
 
 /**
  * The catalogue in `file`, for reading; any number of threads and processes may open it. A catalogue that is replaced while it is open stays readable as it was.
