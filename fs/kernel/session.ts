@@ -5,25 +5,14 @@
  * wait is parked, and replied to when its wait settles. A byte in the wake pipe makes the thread call `onWake`, where settled waits arrive.
  */
 
-import { readSync } from 'node:fs';
 import { ButlerfsError, Errno, type ErrorCode, errnoOf } from '../../common/errors.js';
-import type { FileSystem, NodeId, Opened, Waiting } from '../contract.js';
+import type { FileSystem, NodeId, Waiting } from '../contract.js';
 import { isWaiting } from '../contract.js';
-import { BackingFiles } from './backing.js';
 import { type Owner, readUInt53, ReplyBuffer } from './frames.js';
 import { lastErrno, PollPair, read, write } from './native.js';
 import { negotiate, type Negotiated } from './negotiation.js';
-import {
-  IN_HEADER_SIZE,
-  MIN_READ_BUFFER,
-  Opcode,
-  opcodeName,
-  OpenFlag,
-  OUT_HEADER_SIZE,
-  SILENT_OPCODES,
-  SMALLEST_BODY,
-  WRITING_OPCODES,
-} from './protocol.js';
+import { OpenFiles } from './open-files.js';
+import { IN_HEADER_SIZE, MIN_READ_BUFFER, Opcode, opcodeName, SILENT_OPCODES, SMALLEST_BODY, WRITING_OPCODES } from './protocol.js';
 
 export interface SessionOptions {
   readonly device: number;
@@ -43,19 +32,15 @@ interface Parked {
   readonly waiting: Waiting<unknown>;
 }
 
-interface Handle {
-  readonly node: NodeId;
-  readonly opened: Opened;
-  readonly backed: boolean;
-}
-
 const MAX_READ = 1 << 20;
 const REQUEST_BUFFER = 256 * 1024;
 const EAGAIN = 11;
 const EINTR = 4;
 const ENOENT_READ = 2;
-/** Reads tried before sleeping: a client that works through a tree asks again within microseconds, and sleeping costs more than that. */
+/** Reads tried before sleeping, about 100 microseconds: a client that works through a tree asks again sooner, and sleeping costs more than that. */
 const SPINS = 400;
+/** Requests after which the wake pipe is looked at though there are more. */
+const WAKE_INTERVAL = 32;
 
 /** Failures that say something of the question, not of the mount: programs try names and go on. */
 const QUIET_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -77,11 +62,9 @@ export class KernelSession {
   readonly #request = Buffer.alloc(Math.max(REQUEST_BUFFER, MIN_READ_BUFFER));
   readonly #reply: ReplyBuffer;
   readonly #parked = new Map<number, Parked>();
-  readonly #handles = new Map<number, Handle>();
   readonly #counts = new Map<number, number>();
-  #backing: BackingFiles;
+  #files: OpenFiles;
   #negotiated: Negotiated | undefined;
-  #nextHandle = 1;
   // Of the request being answered.
   #node = 0;
   #opcode = 0;
@@ -92,19 +75,27 @@ export class KernelSession {
     this.#options = options;
     this.#fileSystem = options.fileSystem;
     this.#reply = new ReplyBuffer(MAX_READ, options.owner);
-    this.#backing = new BackingFiles(options.device, false);
+    this.#files = new OpenFiles(options.fileSystem, options.device, false);
   }
 
   /** Serves until the file system is unmounted or `onWake` says stop. Blocks the thread. */
   run(): void {
     const poll = new PollPair(this.#options.device, this.#options.wake);
     const wakeBytes = Buffer.alloc(64);
+    const isOver = (): boolean => {
+      let woken = false;
+      while (read(this.#options.wake, wakeBytes) > 0) woken = true;
+      return woken && !this.#options.onWake();
+    };
     let idle = 0;
+    let served = 0;
     for (;;) {
       const size = read(this.#options.device, this.#request);
       if (size > 0) {
         idle = 0;
         this.#serve(size);
+        // However busy the kernel is, what others wait for is not forgotten.
+        if (++served % WAKE_INTERVAL === 0 && isOver()) break;
         continue;
       }
       const errno = lastErrno();
@@ -113,20 +104,15 @@ export class KernelSession {
       if (++idle < SPINS) continue;
       poll.wait();
       idle = 0;
-      if (poll.secondIsReady) {
-        while (read(this.#options.wake, wakeBytes) > 0);
-        if (!this.#options.onWake()) break;
-      }
+      if (poll.secondIsReady && isOver()) break;
     }
     for (const { waiting } of this.#parked.values()) waiting.abort();
     this.#parked.clear();
-    this.#backing.closeAll();
-    for (const handle of this.#handles.values()) if (!handle.backed) this.#fileSystem.release(handle.node, handle.opened);
-    this.#handles.clear();
+    this.#files.closeAll();
   }
 
   get passthrough(): boolean {
-    return this.#backing.enabled;
+    return this.#files.passthrough;
   }
 
   get protocol(): string {
@@ -138,7 +124,7 @@ export class KernelSession {
   }
 
   get openHandles(): number {
-    return this.#handles.size;
+    return this.#files.size;
   }
 
   get waiting(): number {
@@ -147,7 +133,7 @@ export class KernelSession {
 
   /** Closes backing files that no open file uses, so that the cache may evict them. */
   dropIdleFiles(): void {
-    this.#backing.dropIdle();
+    this.#files.dropIdle();
   }
 
   #serve(size: number): void {
@@ -196,7 +182,7 @@ export class KernelSession {
         this.#read();
         return;
       case Opcode.RELEASE:
-        this.#release(readUInt53(request, IN_HEADER_SIZE));
+        this.#files.release(readUInt53(request, IN_HEADER_SIZE));
         this.#send();
         return;
       case Opcode.FORGET:
@@ -248,7 +234,7 @@ export class KernelSession {
   #initialise(size: number): void {
     const negotiated = negotiate(this.#request, size, REQUEST_BUFFER / 2);
     this.#negotiated = negotiated;
-    this.#backing = new BackingFiles(this.#options.device, negotiated.passthrough);
+    this.#files = new OpenFiles(this.#fileSystem, this.#options.device, negotiated.passthrough);
     this.#reply.data(negotiated.reply);
     this.#send();
   }
@@ -267,71 +253,21 @@ export class KernelSession {
   #open(flags: number): void {
     const node = this.#node;
     const forWriting = (flags & 3) !== 0;
-    const reused = forWriting ? undefined : this.#backing.reuse(node);
-    if (reused !== undefined) {
-      this.#openReply(node, reused.file, reused.id);
+    if (!forWriting && this.#files.reopen(node, this.#reply)) {
       this.#send();
       return;
     }
     this.#answer(this.#fileSystem.open(node, forWriting), (opened) => {
-      if ('text' in opened) {
-        this.#openReply(node, opened, 0);
-        return;
-      }
-      // While this open waited another one of the same inode may have been answered: the kernel takes one backing file per inode.
-      const other = this.#backing.reuse(node);
-      if (other !== undefined) this.#fileSystem.release(node, opened);
-      const { file, id } =
-        other ??
-        this.#backing.register(node, opened, () => {
-          this.#fileSystem.release(node, opened);
-        });
-      this.#openReply(node, file, id);
+      this.#files.add(node, opened, this.#reply);
     });
-  }
-
-  #openReply(node: NodeId, opened: Opened, backingId: number): void {
-    const handle = this.#nextHandle++;
-    const isText = 'text' in opened;
-    this.#handles.set(handle, { node, opened, backed: !isText });
-    const flags = isText ? OpenFlag.DIRECT_IO : backingId > 0 ? OpenFlag.PASSTHROUGH : opened.immutable ? OpenFlag.KEEP_CACHE : 0;
-    this.#reply.open(handle, flags, backingId);
   }
 
   #read(): void {
     const request = this.#request;
-    const handle = this.#handles.get(readUInt53(request, IN_HEADER_SIZE));
     const offset = readUInt53(request, IN_HEADER_SIZE + 8);
     const size = Math.min(request.readUInt32LE(IN_HEADER_SIZE + 16), MAX_READ);
-    if (handle === undefined) {
-      this.#sendErrno(Errno.EBADF);
-      return;
-    }
-    const { opened } = handle;
-    if ('text' in opened) this.#reply.data(opened.text.subarray(offset, offset + size));
-    else {
-      // Until `size` bytes or the end of the file: a short reply means the end to the kernel.
-      while (this.#reply.length < size) {
-        const got = readSync(
-          opened.fd,
-          this.#reply.bytes,
-          OUT_HEADER_SIZE + this.#reply.length,
-          size - this.#reply.length,
-          offset + this.#reply.length,
-        );
-        if (got === 0) break;
-        this.#reply.length += got;
-      }
-    }
-    this.#send();
-  }
-
-  #release(handleNumber: number): void {
-    const handle = this.#handles.get(handleNumber);
-    if (handle === undefined) return;
-    this.#handles.delete(handleNumber);
-    if (handle.backed) this.#backing.release(handle.node);
-    else this.#fileSystem.release(handle.node, handle.opened);
+    if (this.#files.read(readUInt53(request, IN_HEADER_SIZE), offset, size, this.#reply)) this.#send();
+    else this.#sendErrno(Errno.EBADF);
   }
 
   #forgetMany(size: number): void {

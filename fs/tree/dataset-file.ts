@@ -1,15 +1,13 @@
 /** A file of a dataset. One node for all paths of one view that lead to it. */
 
-import { isWaiting, type Attributes, type OpenFile, type Opened, type Waiting } from '../contract.js';
 import type { ObjectRequest } from '../../cache/contract.js';
 import { ButlerfsError } from '../../common/errors.js';
 import type { DatasetRecord, DatasetRow, StoredFile } from '../../registry/contract.js';
-import { FileType } from '../kernel/protocol.js';
+import { ContentFile } from './content-file.js';
 import type { TreeContext } from './context.js';
 import { combine, hashText, inodeNumber } from './identity.js';
-import { type DirectoryNode, TreeNode } from './node.js';
+import type { DirectoryNode } from './node.js';
 import { ATTRIBUTE_NAMES, extendedAttribute } from './extended-attributes.js';
-import { fetchAndOpen } from './open-object.js';
 
 /** Key of a file among those of one view. */
 export function fileKey(uuid: string, component: string | null): string {
@@ -19,60 +17,30 @@ export function fileKey(uuid: string, component: string | null): string {
 /** The files of one view that the kernel knows: the same inode on every path. */
 export type KnownFiles = Map<string, DatasetFile>;
 
-export class DatasetFile extends TreeNode {
-  readonly isDirectory = false;
+export class DatasetFile extends ContentFile {
   /** Where it is listed while the kernel knows it. */
   readonly siblings: KnownFiles;
   readonly uuid: string;
   readonly component: string | null;
   /** Name of the collection that it was found in. */
   readonly collection: string;
-  readonly #context: TreeContext;
-  readonly #modified: number;
-  #size: number | null;
+  readonly modified: number;
 
   constructor(parent: DirectoryNode, name: string, siblings: KnownFiles, context: TreeContext, row: DatasetRow, file: StoredFile) {
-    super(parent, name);
+    super(parent, name, context, file.size);
     this.siblings = siblings;
     this.uuid = row.uuid;
     this.component = file.component;
     this.collection = row.collection.name;
-    this.#context = context;
-    this.#modified = row.ingested === null ? context.catalogue.info.readAt : taiToUnixMilliseconds(row.ingested);
-    this.#size = file.size;
+    this.modified = row.ingested === null ? context.catalogue.info.readAt : taiToUnixMilliseconds(row.ingested);
   }
 
   get key(): string {
     return fileKey(this.uuid, this.component);
   }
 
-  attributes(): Attributes | Waiting<Attributes> {
-    if (this.#size !== null) return this.#attributes(this.#size);
-    const request = this.request();
-    const pinned = this.#context.content.reader.pinnedSize(request);
-    if (pinned !== undefined) return this.#attributes((this.#size = pinned));
-    const waiting = this.#context.content.size(request);
-    return {
-      begin: (settle) => {
-        waiting.begin((outcome) => {
-          if ('error' in outcome) settle(outcome);
-          else settle({ value: this.#attributes((this.#size = outcome.value.size)) });
-        });
-      },
-      abort: () => {
-        waiting.abort();
-      },
-    };
-  }
-
-  override open(): Opened | Waiting<Opened> {
-    const opened = fetchAndOpen(this.#context.content, this.request());
-    if (!isWaiting<OpenFile>(opened)) this.#size = opened.size;
-    return opened;
-  }
-
-  override close(opened: Opened): void {
-    if ('fd' in opened) this.#context.content.reader.close(opened);
+  get ino(): number {
+    return inodeNumber(combine(hashText(this.uuid), this.component === null ? 0 : hashText(this.component)));
   }
 
   override attributeNames(): readonly string[] {
@@ -82,21 +50,21 @@ export class DatasetFile extends TreeNode {
   override extendedAttribute(name: string): string | undefined {
     const record = this.#record();
     return extendedAttribute(name, {
-      catalogue: this.#context.catalogue,
+      catalogue: this.context.catalogue,
       record,
       collection: this.collection,
       request: this.request(record),
-      isCached: (request) => this.#context.content.reader.isPresent(request),
+      isCached: (request) => this.context.content.reader.isPresent(request),
       file: this.#storedFile(record),
     });
   }
 
-  request(record: DatasetRecord = this.#record()): ObjectRequest {
-    return this.#context.content.request(this.#storedFile(record), this.key);
+  override request(record: DatasetRecord = this.#record()): ObjectRequest {
+    return this.context.content.request(this.#storedFile(record), this.key);
   }
 
   #record(): DatasetRecord {
-    const record = this.#context.catalogue.datasetByUuid(this.uuid);
+    const record = this.context.catalogue.datasetByUuid(this.uuid);
     if (record !== undefined) return record;
     throw new ButlerfsError('unknown-path', { what: `dataset ${this.uuid}`, why: 'the repository no longer has it' });
   }
@@ -108,11 +76,6 @@ export class DatasetFile extends TreeNode {
       what: `component '${this.component}' of dataset ${this.uuid}`,
       why: 'the repository no longer has it',
     });
-  }
-
-  #attributes(size: number): Attributes {
-    const ino = inodeNumber(combine(hashText(this.uuid), this.component === null ? 0 : hashText(this.component)));
-    return { ino, size, modified: this.#modified, mode: FileType.REGULAR | 0o444, nlink: 1, stable: true };
   }
 }
 

@@ -12,36 +12,31 @@
 import { ButlerfsError } from '../../common/errors.js';
 import { resolveKey } from '../../registry/keys.js';
 import { decodeValue, encodeValue } from '../../registry/values.js';
+import { ContextDirectory } from './context-directory.js';
 import type { TreeContext } from './context.js';
 import { DataIdDirectory } from './data-id-directory.js';
 import { explainPath, findType } from './explain.js';
 import { nameOrNone } from './file-names.js';
 import { combine, hashText, inodeNumber } from './identity.js';
-import type { TreeNode } from './node.js';
-import { DirectoryNode, type Listing, namedListing, noSuchName } from './node.js';
+import type { TreeNode , DirectoryNode} from './node.js';
+import { type Listing, namedListing, noSuchName } from './node.js';
 import { RepositoryDirectory } from './repository-files.js';
 import { StatusFile, TextFile } from './text-files.js';
 import { TypeTree } from './type-tree.js';
 import type { ViewRequest } from './view.js';
 
 /** A directory that lists dataset types: the root, or the top of another view. */
-export class TypesDirectory extends DirectoryNode {
-  readonly #context: TreeContext;
+export class TypesDirectory extends ContextDirectory {
   readonly #view: ViewRequest;
 
   constructor(context: TreeContext, view: ViewRequest, parent: DirectoryNode | undefined, name: string) {
-    super(parent, name);
-    this.#context = context;
+    super(context, parent, name);
     this.#view = view;
   }
 
   get ino(): number {
     if (this.parent === undefined) return 1;
-    return inodeNumber(combine(this.#context.view(this.#view).hash, hashText(`types by ${this.#view.order.join(',')}`)));
-  }
-
-  get modified(): number {
-    return this.#context.catalogue.info.readAt;
+    return inodeNumber(combine(this.context.view(this.#view).hash, hashText(`types by ${this.#view.order.join(',')}`)));
   }
 
   find(name: string): TreeNode {
@@ -49,13 +44,13 @@ export class TypesDirectory extends DirectoryNode {
   }
 
   listing(): Listing {
-    const names = this.#context.catalogue.typesOn(this.#context.view(this.#view).searchPath).map((type) => type.name);
+    const names = this.context.catalogue.typesOn(this.context.view(this.#view).searchPath).map((type) => type.name);
     return namedListing(names, true, (name) => this.find(name));
   }
 
   #typeDirectory(name: string): TreeNode {
-    const { type, component } = findType(this.#context.catalogue, this.#context.view(this.#view), name);
-    const directory = new DataIdDirectory(new TypeTree(this.#context, this.#view, type.name, component), this, name);
+    const { type, component } = findType(this.context.catalogue, this.context.view(this.#view), name);
+    const directory = new DataIdDirectory(new TypeTree(this.context, this.#view, type.name, component), this, name);
     if (component !== null && directory.listing().count === 0) throw noSuchName(this, name);
     return directory;
   }
@@ -64,18 +59,18 @@ export class TypesDirectory extends DirectoryNode {
     switch (name) {
       case '@collections':
         if (this.#view.collections.length === 0 || this.parent === undefined)
-          return new CollectionsDirectory(this.#context, this.#view, this, name);
+          return new CollectionsDirectory(this.context, this.#view, this, name);
         break;
       case '@by':
-        if (this.#view.order.length === 0) return new ByDirectory(this.#context, this.#view, this, name);
+        if (this.#view.order.length === 0) return new ByDirectory(this.context, this.#view, this, name);
         break;
       case '@explain':
-        return new ExplainDirectory(this.#context, this.#view, '', this, name);
+        return new ExplainDirectory(this.context, this.#view, '', this, name);
       case '@repo':
-        if (this.parent === undefined) return new RepositoryDirectory(this.#context, '', this, name);
+        if (this.parent === undefined) return new RepositoryDirectory(this.context, '', this, name);
         break;
       case '@status':
-        if (this.parent === undefined) return new StatusFile(this.#context, this, name);
+        if (this.parent === undefined) return new StatusFile(this.context, this, name);
         break;
     }
     throw noSuchName(this, name);
@@ -83,57 +78,45 @@ export class TypesDirectory extends DirectoryNode {
 }
 
 /** `@collections`: one directory for every collection. */
-export class CollectionsDirectory extends DirectoryNode {
+export class CollectionsDirectory extends ContextDirectory {
   readonly ino = inodeNumber(hashText('@collections'));
-  readonly #context: TreeContext;
   readonly #view: ViewRequest;
 
   constructor(context: TreeContext, view: ViewRequest, parent: DirectoryNode, name: string) {
-    super(parent, name);
-    this.#context = context;
+    super(context, parent, name);
     this.#view = view;
-  }
-
-  get modified(): number {
-    return this.#context.catalogue.info.readAt;
   }
 
   find(name: string): TreeNode {
     return this.known(name, () => {
       const view = { ...this.#view, collections: [decodeValue(name)] };
-      this.#context.view(view);
-      return new TypesDirectory(this.#context, view, this, name);
+      this.context.view(view);
+      return new TypesDirectory(this.context, view, this, name);
     });
   }
 
   listing(): Listing {
-    const names = this.#context.catalogue.collections().flatMap(({ name }) => nameOrNone(() => encodeValue(name)) ?? []);
+    const names = this.context.catalogue.collections().flatMap(({ name }) => nameOrNone(() => encodeValue(name)) ?? []);
     return namedListing(names, true, (name) => this.find(name));
   }
 }
 
 /** `@by`: any list of keys resolves; none is listed. */
-class ByDirectory extends DirectoryNode {
+class ByDirectory extends ContextDirectory {
   readonly ino = inodeNumber(hashText('@by'));
-  readonly #context: TreeContext;
   readonly #view: ViewRequest;
 
   constructor(context: TreeContext, view: ViewRequest, parent: DirectoryNode, name: string) {
-    super(parent, name);
-    this.#context = context;
+    super(context, parent, name);
     this.#view = view;
-  }
-
-  get modified(): number {
-    return this.#context.catalogue.info.readAt;
   }
 
   find(name: string): TreeNode {
     return this.known(name, () => {
-      const order = name.split(',').map((key) => resolveKey(this.#context.catalogue.universe, key, this.#context.aliases));
+      const order = name.split(',').map((key) => resolveKey(this.context.catalogue.universe, key, this.context.aliases));
       if (new Set(order).size !== order.length)
         throw new ButlerfsError('unknown-dimension', { what: `'${name}'`, why: 'a key is given twice' });
-      return new TypesDirectory(this.#context, { ...this.#view, order }, this, name);
+      return new TypesDirectory(this.context, { ...this.#view, order }, this, name);
     });
   }
 
@@ -146,25 +129,19 @@ class ByDirectory extends DirectoryNode {
  * `@explain`: mirrors the tree. What is a directory there is a directory here, with its explanation in `explanation.txt`; a file, or a name that does not
  * resolve, is a text file. A whole path in one component, with %2F for `/`, is always a text file.
  */
-class ExplainDirectory extends DirectoryNode {
+class ExplainDirectory extends ContextDirectory {
   static readonly OWN_TEXT = 'explanation.txt';
-  readonly #context: TreeContext;
   readonly #view: ViewRequest;
   readonly #target: string;
 
   constructor(context: TreeContext, view: ViewRequest, target: string, parent: DirectoryNode, name: string) {
-    super(parent, name);
-    this.#context = context;
+    super(context, parent, name);
     this.#view = view;
     this.#target = target;
   }
 
   get ino(): number {
     return inodeNumber(hashText(`@explain:${this.path}`));
-  }
-
-  get modified(): number {
-    return this.#context.catalogue.info.readAt;
   }
 
   find(name: string): TreeNode {
@@ -176,7 +153,7 @@ class ExplainDirectory extends DirectoryNode {
     }
     const target = this.#join(name);
     const { text, kind } = this.#explain(target);
-    return kind === 'directory' ? new ExplainDirectory(this.#context, this.#view, target, this, name) : new TextFile(this, name, text);
+    return kind === 'directory' ? new ExplainDirectory(this.context, this.#view, target, this, name) : new TextFile(this, name, text);
   }
 
   listing(): Listing {
@@ -188,7 +165,7 @@ class ExplainDirectory extends DirectoryNode {
   }
 
   #explain(path: string) {
-    const { catalogue, content, aliases, mountDefaults } = this.#context;
+    const { catalogue, content, aliases, mountDefaults } = this.context;
     return explainPath(catalogue, this.#view, mountDefaults, path, {
       aliases,
       originOf: (location) => content.request({ location, member: null, size: null, checksum: null }, '').origin,

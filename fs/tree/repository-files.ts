@@ -2,23 +2,20 @@
 
 import type { ObjectRequest } from '../../cache/contract.js';
 import type { RepositoryEntry } from '../../registry/contract.js';
-import type { Attributes, Opened, Waiting } from '../contract.js';
-import { FileType } from '../kernel/protocol.js';
+import { ContentFile } from './content-file.js';
+import { ContextDirectory } from './context-directory.js';
 import type { TreeContext } from './context.js';
 import { hashText, inodeNumber } from './identity.js';
-import { DirectoryNode, type Listing, noSuchName, TreeNode } from './node.js';
-import { fetchAndOpen } from './open-object.js';
+import { type DirectoryNode, type Listing, noSuchName, type TreeNode } from './node.js';
 
 type FileEntry = NonNullable<RepositoryEntry['file']>;
 
-export class RepositoryDirectory extends DirectoryNode {
-  readonly #context: TreeContext;
+export class RepositoryDirectory extends ContextDirectory {
   /** Path below the repository's root; '' is the root. */
   readonly #below: string;
 
   constructor(context: TreeContext, below: string, parent: DirectoryNode, name: string) {
-    super(parent, name);
-    this.#context = context;
+    super(context, parent, name);
     this.#below = below;
   }
 
@@ -26,23 +23,18 @@ export class RepositoryDirectory extends DirectoryNode {
     return inodeNumber(hashText(`@repo/${this.#below}`));
   }
 
-  get modified(): number {
-    return this.#context.catalogue.info.readAt;
-  }
-
   find(name: string): TreeNode {
     return this.known(name, () => {
       const below = this.#join(name);
-      const file = this.#context.catalogue.repositoryFile(below);
-      if (file !== undefined) return new RepositoryFile(this.#context, below, file, this, name);
-      if (this.#context.catalogue.repositoryDirectory(below) !== undefined)
-        return new RepositoryDirectory(this.#context, below, this, name);
+      const file = this.context.catalogue.repositoryFile(below);
+      if (file !== undefined) return new RepositoryFile(this.context, below, file, this, name);
+      if (this.context.catalogue.repositoryDirectory(below) !== undefined) return new RepositoryDirectory(this.context, below, this, name);
       throw noSuchName(this, name);
     });
   }
 
   listing(): Listing {
-    const entries = this.#context.catalogue.repositoryDirectory(this.#below) ?? [];
+    const entries = this.context.catalogue.repositoryDirectory(this.#below) ?? [];
     return {
       count: entries.length,
       at: (index) => {
@@ -53,8 +45,8 @@ export class RepositoryDirectory extends DirectoryNode {
           node: () =>
             this.known(name, () =>
               file === undefined
-                ? new RepositoryDirectory(this.#context, this.#join(name), this, name)
-                : new RepositoryFile(this.#context, this.#join(name), file, this, name),
+                ? new RepositoryDirectory(this.context, this.#join(name), this, name)
+                : new RepositoryFile(this.context, this.#join(name), file, this, name),
             ),
         };
       },
@@ -66,62 +58,27 @@ export class RepositoryDirectory extends DirectoryNode {
   }
 }
 
-export class RepositoryFile extends TreeNode {
-  readonly isDirectory = false;
-  readonly #context: TreeContext;
+export class RepositoryFile extends ContentFile {
   readonly #below: string;
   readonly #file: FileEntry;
-  #size: number | null;
 
   constructor(context: TreeContext, below: string, file: FileEntry, parent: DirectoryNode, name: string) {
-    super(parent, name);
-    this.#context = context;
+    super(parent, name, context, file.size);
     this.#below = below;
     this.#file = file;
-    this.#size = file.size;
   }
 
-  attributes(): Attributes | Waiting<Attributes> {
-    if (this.#size !== null) return this.#attributes(this.#size);
-    const request = this.#request();
-    const pinned = this.#context.content.reader.pinnedSize(request);
-    if (pinned !== undefined) return this.#attributes((this.#size = pinned));
-    const waiting = this.#context.content.size(request);
-    return {
-      begin: (settle) => {
-        waiting.begin((outcome) => {
-          if ('error' in outcome) settle(outcome);
-          else settle({ value: this.#attributes((this.#size = outcome.value.size)) });
-        });
-      },
-      abort: () => {
-        waiting.abort();
-      },
-    };
+  get ino(): number {
+    return inodeNumber(hashText(`@repo/${this.#below}`));
   }
 
-  override open(): Opened | Waiting<Opened> {
-    return fetchAndOpen(this.#context.content, this.#request());
-  }
-
-  override close(opened: Opened): void {
-    if ('fd' in opened) this.#context.content.reader.close(opened);
+  get modified(): number {
+    return this.context.catalogue.info.readAt;
   }
 
   /** A file without a published checksum is one version for as long as the catalogue that lists it is current. */
-  #request(): ObjectRequest {
-    const { info } = this.#context.catalogue;
-    return this.#context.content.request({ ...this.#file, member: null }, `${info.repository} ${info.validator ?? info.version}`);
-  }
-
-  #attributes(size: number): Attributes {
-    return {
-      ino: inodeNumber(hashText(`@repo/${this.#below}`)),
-      size,
-      modified: this.#context.catalogue.info.readAt,
-      mode: FileType.REGULAR | 0o444,
-      nlink: 1,
-      stable: true,
-    };
+  request(): ObjectRequest {
+    const { info } = this.context.catalogue;
+    return this.context.content.request({ ...this.#file, member: null }, `${info.repository} ${info.validator ?? info.version}`);
   }
 }
