@@ -130,6 +130,8 @@ describe('paths are data IDs', () => {
     expect(here.text('@explain/deepCoadd_calexp/tract=8767')).toContain('tract=8766');
     expect(here.text('@explain/deepCoadd_calexp%2Ftracts=8766')).toContain("did you mean 'tract'?");
     expect(here.text('@explain/deepCoadd_calexp/tract=north')).toContain('values here are tract=8766, tract=9813');
+    expect(here.text('@explain/@repo/demo/runs/w_0')).toContain("did you mean 'w_01'?");
+    expect(here.text('@explain/@by/bands')).toContain("did you mean 'band'");
     expect(here.text('@explain/@collections/u%2Fmee')).toContain("did you mean 'u/me/");
     expect(here.text('@explain/deepCoadd_calexp/tract=8766/explanation.txt')).toContain('its entries give patch');
     expect(here.text(`@explain/deepCoadd_calexp/tract=8766/patch=${patch}/band=i/deepCoadd_calexp.fits`)).toContain(

@@ -172,17 +172,31 @@ export class ReplyBuffer {
   }
 }
 
-/** A notification as a frame of its own: INVAL_INODE drops pages and attributes, INVAL_ENTRY drops a name. */
+/** A notification as a frame of its own: INVAL_INODE drops the pages and attributes of an inode, INVAL_ENTRY a name in a directory. */
 export function notificationFrame(invalidation: Invalidation): Buffer {
-  const name = invalidation.kind === 'entry' ? Buffer.from(`${invalidation.name}\0`) : Buffer.alloc(8);
-  const body = Buffer.alloc(16);
-  if (invalidation.kind === 'node') writeUInt53(body, invalidation.node, 0);
-  else {
-    writeUInt53(body, invalidation.parent, 0);
-    body.writeUInt32LE(name.length - 1, 8);
-  }
+  return invalidation.kind === 'node'
+    ? notification(Protocol.Notify.INVAL_INODE, inodeBody(invalidation.node))
+    : notification(Protocol.Notify.INVAL_ENTRY, entryBody(invalidation.parent, invalidation.name));
+}
+
+function notification(code: number, body: Buffer): Buffer {
   const header = Buffer.alloc(OUT_HEADER_SIZE);
-  header.writeUInt32LE(OUT_HEADER_SIZE + body.length + name.length, 0);
-  header.writeInt32LE(invalidation.kind === 'node' ? Protocol.Notify.INVAL_INODE : Protocol.Notify.INVAL_ENTRY, 4);
-  return Buffer.concat([header, body, name]);
+  header.writeUInt32LE(OUT_HEADER_SIZE + body.length, 0);
+  header.writeInt32LE(code, 4);
+  return Buffer.concat([header, body]);
+}
+
+/** Inode, offset and length of the pages to drop: from 0, without end. */
+function inodeBody(node: number): Buffer {
+  const body = Buffer.alloc(24);
+  writeUInt53(body, node, 0);
+  return body;
+}
+
+function entryBody(parent: number, name: string): Buffer {
+  const text = Buffer.from(`${name}\0`);
+  const body = Buffer.alloc(16);
+  writeUInt53(body, parent, 0);
+  body.writeUInt32LE(text.length - 1, 8);
+  return Buffer.concat([body, text]);
 }

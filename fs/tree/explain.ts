@@ -3,7 +3,7 @@
 import { asButlerfsError, ButlerfsError } from '../../common/errors.js';
 import { didYouMean, nearestIntegers, nearestNames } from '../../common/nearest.js';
 import type { Catalogue, Constraint, DataIdValue, DatasetType, DimensionName } from '../../registry/contract.js';
-import { type KeyAliases, parseKeyValue, resolveAlias } from '../../registry/keys.js';
+import { type KeyAliases, parseKeyValue, resolveAlias, resolveKey } from '../../registry/keys.js';
 import { decodeValue, encodeValue } from '../../registry/values.js';
 import { fileNames, shortNames } from './file-names.js';
 import { openView, remainingKeys, type View, type ViewRequest, withDefaults } from './view.js';
@@ -61,28 +61,17 @@ function explainComponents(
   lines: string[],
 ): Explanation {
   const [first, second, ...rest] = components;
-  if (first === '@collections' && second === undefined) {
-    return done(lines, 'directory', `one directory for each of ${catalogue.collections().length} collections, '/' in names as %2F`);
-  }
-  if (first === '@by' && second === undefined)
-    return done(lines, 'directory', 'keys, separated by commas, give the order of the levels below');
-  if (first === '@collections' && second !== undefined) {
+  if (first === '@collections') {
+    if (second === undefined)
+      return done(lines, 'directory', `the ${catalogue.collections().length} collections, '/' in their names as %2F`);
     return explainComponents(catalogue, { ...request, collections: [decodeValue(second)] }, defaults, rest, options, lines);
   }
-  if (first === '@by' && second !== undefined) {
-    return explainComponents(catalogue, { ...request, order: second.split(',') }, defaults, rest, options, lines);
+  if (first === '@by') {
+    if (second === undefined) return done(lines, 'directory', 'keys, separated by commas, give the order of the levels below');
+    const order = second.split(',').map((key) => resolveKey(catalogue.universe, key, options.aliases));
+    return explainComponents(catalogue, { ...request, order }, defaults, rest, options, lines);
   }
-  if (first === '@repo') {
-    const below = components.slice(1).join('/');
-    const entries = catalogue.repositoryDirectory(below);
-    if (entries !== undefined) return done(lines, 'directory', `the repository's own directory '${below}', ${entries.length} entries`);
-    if (catalogue.repositoryFile(below) !== undefined) return done(lines, 'file', `the repository's own file '${below}'`);
-    throw new ButlerfsError('unknown-path', {
-      what: `'${below}'`,
-      where: catalogue.info.repository,
-      why: 'the repository records no such file',
-    });
-  }
+  if (first === '@repo') return explainRepositoryPath(catalogue, components.slice(1), lines);
   const view = openView(catalogue, request, defaults);
   lines.push(`repository: ${catalogue.info.repository}`, `searched: ${collectionsText(view)}`);
   if (first === undefined) return done(lines, 'directory', 'the root: dataset types that hold data on the search path');
@@ -92,6 +81,25 @@ function explainComponents(
     `required keys: ${type.dimensions.required.join(', ')}${type.dimensions.implied.length === 0 ? '' : `; implied: ${type.dimensions.implied.join(', ')}`}`,
   );
   return explainDataId(catalogue, view, type, component, components.slice(1), options, lines);
+}
+
+function explainRepositoryPath(catalogue: Catalogue, components: readonly string[], lines: string[]): Explanation {
+  const below = components.join('/');
+  const entries = catalogue.repositoryDirectory(below);
+  if (entries !== undefined) return done(lines, 'directory', `the repository's own directory '${below}', ${entries.length} entries`);
+  if (catalogue.repositoryFile(below) !== undefined) return done(lines, 'file', `the repository's own file '${below}'`);
+  const siblings = catalogue.repositoryDirectory(components.slice(0, -1).join('/')) ?? [];
+  throw new ButlerfsError('unknown-path', {
+    what: `'${below}'`,
+    where: catalogue.info.repository,
+    why: 'the repository records no such file',
+    advice: didYouMean(
+      nearestNames(
+        components.at(-1) ?? '',
+        siblings.map(({ name }) => name),
+      ),
+    ),
+  });
 }
 
 function explainDataId(
