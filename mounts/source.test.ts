@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
+import { Database } from '../registry/sqlite/driver.js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openCatalogue } from '../registry/open.js';
 import { sharedData } from '../test/shared.js';

@@ -35,5 +35,10 @@ install_dependencies() {
 }
 
 works_native() {
-  node -e 'new (require("better-sqlite3"))(":memory:").close(); require("koffi")' 2>/dev/null
+  # The major of better-sqlite3 that registry/sqlite/driver.ts takes.
+  node -e '
+    const major = Number(process.versions.node.split(".")[0]);
+    new (require(major >= 22 ? "better-sqlite3-13" : "better-sqlite3"))(":memory:").close();
+    require("koffi");
+  ' 2>/dev/null
 }

@@ -1,6 +1,6 @@
 /** What the command says when it is given what it cannot mount: one line, exit status 1 or 2, nothing left mounted. */
 
-import Database from 'better-sqlite3';
+import { Database } from '../registry/sqlite/driver.js';
 import { cpSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

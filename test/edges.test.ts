@@ -1,6 +1,6 @@
 /** Awkward but legal repositories: what the real butler allows, mounted. */
 
-import Database from 'better-sqlite3';
+import { Database } from '../registry/sqlite/driver.js';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { readFile, readdir, stat } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /** docs/paths.md, rule by rule, on a small repository, without a kernel. */
 
-import Database from 'better-sqlite3';
+import { Database } from '../registry/sqlite/driver.js';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

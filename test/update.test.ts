@@ -1,6 +1,6 @@
 /** What changes at the source appears in a mount without a remount, though the kernel keeps what it was told. */
 
-import Database from 'better-sqlite3';
+import { Database } from '../registry/sqlite/driver.js';
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
@@ -32,7 +32,7 @@ afterEach(async () => {
 });
 
 /** Changes the registry in one transaction, as a butler would. */
-function change(statements: (database: Database.Database, tags: string) => void): void {
+function change(statements: (database: Database, tags: string) => void): void {
   const database = new Database(join(repository, 'gen3.sqlite3'));
   const { name } = database.prepare("select tag_association_table as name from dataset_type where name = 'deepCoadd_calexp'").get() as {
     name: string;

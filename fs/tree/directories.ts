@@ -18,7 +18,7 @@ import { DataIdDirectory } from './data-id-directory.js';
 import { explainPath, findType } from './explain.js';
 import { nameOrNone } from './file-names.js';
 import { combine, hashText, inodeNumber } from './identity.js';
-import type { TreeNode , DirectoryNode} from './node.js';
+import type { TreeNode, DirectoryNode } from './node.js';
 import { type Listing, namedListing, noSuchName } from './node.js';
 import { RepositoryDirectory } from './repository-files.js';
 import { StatusFile, TextFile } from './text-files.js';

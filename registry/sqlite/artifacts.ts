@@ -1,7 +1,7 @@
 /** Stores locations of files as directories and names, so that the repository's own layout can be listed. */
 
 import { LRUCache } from 'lru-cache';
-import type { Database } from 'better-sqlite3';
+import type { Database } from './driver.js';
 import { absoluteDirectory, rootDirectory } from './schema.js';
 import { builder, Prepared, Slot, slots } from './statements.js';
 

@@ -1,6 +1,6 @@
 /** Catalogues as files: published whole or not at all, opened only when whole, shared by threads. */
 
-import Database from 'better-sqlite3';
+import { Database } from './driver.js';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

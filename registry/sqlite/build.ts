@@ -1,6 +1,6 @@
 /** Builds a catalogue from the stream of a repository: into a temporary file, which takes its name when it is whole and on the disk. */
 
-import Database from 'better-sqlite3';
+import { Database } from './driver.js';
 import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -57,7 +57,7 @@ export function buildCatalogue({ reader, target, repository, validator, version,
   }
 }
 
-function createFile(path: string): Database.Database {
+function createFile(path: string): Database {
   try {
     mkdirSync(dirname(path), { recursive: true });
     return new Database(path);

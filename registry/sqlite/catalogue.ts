@@ -1,6 +1,6 @@
 /** A catalogue in an SQLite file, open for reading. */
 
-import type { Database } from 'better-sqlite3';
+import type { Database } from './driver.js';
 import { sql } from 'kysely';
 import { ButlerfsError } from '../../common/errors.js';
 import { flattenCollections } from '../collections.js';

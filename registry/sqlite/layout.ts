@@ -1,6 +1,6 @@
 /** The repository's own files as directories. */
 
-import type { Database } from 'better-sqlite3';
+import type { Database } from './driver.js';
 import { sql } from 'kysely';
 import type { RepositoryEntry } from '../contract.js';
 import { rootDirectory } from './schema.js';

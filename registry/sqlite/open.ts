@@ -1,6 +1,6 @@
 /** Opens a catalogue file, if it is one. */
 
-import Database from 'better-sqlite3';
+import { Database } from './driver.js';
 import { statSync } from 'node:fs';
 import type { Catalogue } from '../contract.js';
 import { SqliteCatalogue } from './catalogue.js';
@@ -14,7 +14,7 @@ const pageCache = 4 * 1024;
  * Undefined where the file is absent, of another schema version or damaged: the caller builds it anew.
  */
 export function openCatalogue(file: string): Catalogue | undefined {
-  let database: Database.Database | undefined;
+  let database: Database | undefined;
   try {
     const { size } = statSync(file);
     database = new Database(file, { readonly: true, fileMustExist: true });

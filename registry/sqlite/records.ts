@@ -1,6 +1,6 @@
 /** Dimension records of a catalogue: one record, and the values that a dimension has. */
 
-import type { Database } from 'better-sqlite3';
+import type { Database } from './driver.js';
 import { sql } from 'kysely';
 import type { SqlBool } from 'kysely';
 import type { Constraint, DataIdValue, DimensionName } from '../contract.js';

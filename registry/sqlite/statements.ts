@@ -3,7 +3,7 @@
  * Kysely never sees the database here: its own drivers are asynchronous, and a look-up must answer at once.
  */
 
-import type Database from 'better-sqlite3';
+import type { Database, RunResult, Statement } from './driver.js';
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 
 /** Tables are named at run time, after the universe: any table, any column. */
@@ -40,11 +40,11 @@ export function slots(count: number, first = 0): Slot[] {
 
 /** A compiled, prepared statement. `arguments` are given by the position of their slots. */
 export class Prepared {
-  readonly #statement: Database.Statement<unknown[], unknown>;
+  readonly #statement: Statement<unknown[], unknown>;
   readonly #parameters: readonly unknown[];
   readonly #direct: boolean;
 
-  constructor(database: Database.Database, query: Compilable) {
+  constructor(database: Database, query: Compilable) {
     const { sql, parameters } = query.compile();
     this.#statement = database.prepare<unknown[], unknown>(sql);
     this.#parameters = parameters;
@@ -57,7 +57,7 @@ export class Prepared {
     return this.#parameters.map((parameter) => (parameter instanceof Slot ? values[parameter.position] : parameter));
   }
 
-  run(values: readonly unknown[] = []): Database.RunResult {
+  run(values: readonly unknown[] = []): RunResult {
     return this.#statement.run(...this.#bind(values));
   }
 
@@ -77,10 +77,10 @@ export class Prepared {
 
 /** Prepared statements by a name that says all that the query depends on. */
 export class StatementCache {
-  readonly #database: Database.Database;
+  readonly #database: Database;
   readonly #statements = new Map<string, Prepared>();
 
-  constructor(database: Database.Database) {
+  constructor(database: Database) {
     this.#database = database;
   }
 

@@ -1,6 +1,6 @@
 /** Stores the records of a repository in a new catalogue. */
 
-import type { Database } from 'better-sqlite3';
+import type { Database } from './driver.js';
 import { sql } from 'kysely';
 import type { CompiledQuery } from 'kysely';
 import { ButlerfsError } from '../../common/errors.js';

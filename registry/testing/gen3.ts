@@ -1,6 +1,6 @@
 /** Writes a small Gen3 repository with the tables of the real one, for tests that need one the real butler would not make. */
 
-import Database from 'better-sqlite3';
+import { Database } from '../sqlite/driver.js';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { smallUniverse, uuidOf } from './repositories.js';

@@ -1,6 +1,6 @@
 /** Fills the registry and the datastore records of a new Gen3 repository. */
 
-import Database from 'better-sqlite3';
+import { Database, type Statement } from '../../registry/sqlite/driver.js';
 import { createHash } from 'node:crypto';
 import { schemaSql, tagsTable, tagsTableName } from './schema.js';
 import { universeJson } from './universe.js';
@@ -76,8 +76,8 @@ export function datasetUuid(type: string, dataId: DataId, run: string): string {
 
 /** A registry being written. Use {@link transaction} around many insertions; {@link close} at the end. */
 export class RegistryWriter {
-  readonly #database: Database.Database;
-  readonly #statements = new Map<string, Database.Statement>();
+  readonly #database: Database;
+  readonly #statements = new Map<string, Statement<unknown[], unknown>>();
   readonly #collections = new Map<string, number>();
   readonly #groups = new Map<string, number>();
   #types = 0;

@@ -1,4 +1,4 @@
-import Database from 'better-sqlite3';
+import { Database } from '../../registry/sqlite/driver.js';
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /** The SQLite file of a Gen3 registry: opened with care, and asked what tables and columns it has. */
 
-import Database from 'better-sqlite3';
+import { Database } from '../../sqlite/driver.js';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { asButlerfsError, ButlerfsError } from '../../../common/errors.js';
 
@@ -25,7 +25,7 @@ export function registryError(error: unknown, where: string): ButlerfsError {
 
 export class RegistrySource {
   readonly where: string;
-  readonly #database: Database.Database;
+  readonly #database: Database;
   /** Columns by table. */
   readonly #tables = new Map<string, ReadonlySet<string>>();
 
