@@ -27,6 +27,9 @@ const MOST_CONNECTIONS = 32;
 /** Milliseconds that a connection may stay without a whole request. */
 const IDLE_DEADLINE = 10_000;
 
+/** Milliseconds for a client that sent too much to take its answer. */
+const LAST_WORDS_DEADLINE = 500;
+
 /** Serves the commands at `socketPath`, replacing a socket that a dead daemon left. The directory is made private. */
 export async function serveControl(socketPath: string, controlled: Controlled): Promise<ControlServer> {
   await ensurePrivateDirectory(dirname(socketPath));
@@ -72,8 +75,7 @@ function serveConnection(socket: Socket, controlled: Controlled): void {
     unread = lines.pop()!;
     if (Math.max(unread.length, ...lines.map((line) => line.length)) > LONGEST_REQUEST || lines.length > MOST_CONNECTIONS) {
       respond({ ok: false, error: serializeError(new ButlerfsError('usage', { what: 'the control request is too long' })) });
-      unread = '';
-      socket.pause().destroySoon();
+      hangUp(socket);
       return;
     }
     for (const line of lines) {
@@ -85,6 +87,16 @@ function serveConnection(socket: Socket, controlled: Controlled): void {
       });
     }
   });
+}
+
+/**
+ * Ends a connection whose client sends too much. What it still sends is read for a moment and dropped: closing on unread bytes would reset the connection,
+ * and the client would lose the answer that says why.
+ */
+function hangUp(socket: Socket): void {
+  socket.removeAllListeners('data').resume().end();
+  const timer = setTimeout(() => socket.destroy(), LAST_WORDS_DEADLINE);
+  socket.once('close', () => clearTimeout(timer));
 }
 
 async function answer(line: string, controlled: Controlled): Promise<unknown> {
