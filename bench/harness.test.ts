@@ -30,7 +30,7 @@ describe('the harness', () => {
       { ...row, limit: 2 },
       { ...row, measured: 3, limit: 2 },
     ]).split('\n');
-    expect(lines[1]).toMatch(/500 ms +1\.00 s \(ext4\) +0\.50 +2$/);
-    expect(lines[2]).toMatch(/3\.00 +2 EXCEEDED$/);
+    expect(lines[1]).toMatch(/500 ms +1\.00 s \(ext4\) +0\.50 +2\.00$/);
+    expect(lines[2]).toMatch(/3\.00 +2\.00 EXCEEDED$/);
   });
 });

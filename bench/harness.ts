@@ -81,7 +81,7 @@ export function table(rows: readonly Row[]): string {
     shown(measured, unit),
     `${shown(reference, unit)} (${against})`,
     (measured / reference).toFixed(2),
-    limit === undefined ? '' : `${limit}${measured / reference <= limit ? '' : ' EXCEEDED'}`,
+    limit === undefined ? '' : `${limit.toFixed(2)}${measured / reference <= limit ? '' : ' EXCEEDED'}`,
   ]);
   const widths = head.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]!.length)));
   const line = (row: readonly string[]): string =>

@@ -10,6 +10,9 @@ import { commandSeconds, diskDirectory, peakMemory, report, seconds, sideBySide 
 import type { Row } from './harness.js';
 
 const DATASETS = 100_000;
+/** What is promised: seconds to the first answer, and 250 MB in MiB. */
+const PROMISED_SECONDS = 2;
+const PROMISED_MEMORY = 250e6 / 2 ** 20;
 const RUNS = 5;
 
 const place = diskDirectory();
@@ -41,6 +44,7 @@ try {
       try {
         const { stdout } = await home.cli(['status', mountPoint, '--json']);
         await commandSeconds('ls -l --color=never "$1"', join(mountPoint, 'visitSummary'));
+        await commandSeconds('find "$1" -type f', join(mountPoint, 'visitSummary'));
         memory.push(peakMemory((JSON.parse(stdout) as { pid: number }).pid));
       } finally {
         await home.cli(['umount', mountPoint]);
@@ -49,17 +53,19 @@ try {
     },
     bareNode,
   );
-  rows.push({ what: 'mount with the catalogue made, to the first answer', ...start, unit: 's', against: 'bare node' });
+  const first = 'mount with the catalogue made, to the first answer';
+  rows.push({ what: first, ...start, unit: 's', against: 'bare node' });
+  rows.push({ what: first, measured: start.measured, reference: PROMISED_SECONDS, unit: 's', against: 'the promise', limit: 1 });
   const bareMemory = Number(
     await runSuccessfully(process.execPath, ['-e', 'process.stdout.write(String(process.resourceUsage().maxRSS / 1024))']),
   );
-  rows.push({
-    what: `peak memory of the daemon, after ls -l of ${DATASETS} entries`,
+  const peak = {
+    what: `peak memory of the daemon, after ls -l and find of ${DATASETS} entries`,
     measured: Math.max(...memory),
-    reference: bareMemory,
     unit: 'MiB',
-    against: 'bare node',
-  });
+  } as const;
+  rows.push({ ...peak, reference: bareMemory, against: 'bare node' });
+  rows.push({ ...peak, reference: PROMISED_MEMORY, against: 'the promise', limit: 1 });
   report(rows);
 } finally {
   home.remove();
