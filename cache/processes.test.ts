@@ -18,7 +18,7 @@ describe('a cache shared by processes and threads', () => {
   });
   afterEach(() => rig.close());
 
-  it('two processes that fetch one object end with one object, right in both', async () => {
+  it('promise 7: two processes that fetch one object end with one object, right in both', async () => {
     const children = await Promise.all([rig.startChild(), rig.startChild()]);
     const asked = `ensure a ${formatDigest(digest)}`;
     expect(await Promise.all(children.map((child) => child.ask(asked)))).toEqual(['ensured', 'ensured']);
@@ -42,7 +42,7 @@ describe('a cache shared by processes and threads', () => {
     expect(await children[1].ask('ensure a')).toBe('ensured');
   });
 
-  it('an object open in another process is not evicted until it is closed, or its process is killed', async () => {
+  it('promise 7: an object open in another process is not evicted until it is closed, or its process is killed', async () => {
     const cache = rig.open();
     const [child, victim] = await Promise.all([rig.startChild(), rig.startChild()]);
     for (const path of ['a', 'b']) await cache.ensure(rig.request(path, { identity: 'child' }));
@@ -57,7 +57,7 @@ describe('a cache shared by processes and threads', () => {
     expect(cache.statistics()).toMatchObject({ objects: 0, bytes: 0, evictions: 2 });
   });
 
-  it('kill -9 during a fetch leaves nothing that is seen, and the next to open cleans up', async () => {
+  it('promise 7: kill -9 during a fetch leaves nothing that is seen, and the next to open cleans up', async () => {
     const child = await rig.startChild();
     rig.server.handler = (_, response) => {
       response.writeHead(200, { 'content-length': content.length });

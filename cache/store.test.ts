@@ -73,7 +73,7 @@ describe('the cache', () => {
     },
   );
 
-  it('is kept over reopening', async () => {
+  it('promise 7: is kept over reopening', async () => {
     const first = rig.open();
     await first.ensure(rig.request('a'));
     await first.close();
@@ -84,7 +84,7 @@ describe('the cache', () => {
     await expect(first.ensure(rig.request('b'))).rejects.toMatchObject({ code: 'interrupted' });
   });
 
-  it('wrong bytes are fetched once more past caches in between, then refused with both digests', async () => {
+  it('promise 5: wrong bytes are fetched once more past caches in between, then refused with both digests', async () => {
     const wrong = Buffer.from(content);
     wrong[350_000]! ^= 1;
     const cache = rig.open();
@@ -129,7 +129,7 @@ describe('the cache', () => {
     expect([filesBelow(layout.objects), filesBelow(layout.temporary), filesBelow(layout.pins)]).toEqual([[], [], []]);
   });
 
-  it('content without a digest is pinned to its first fetch; another later is remote-changed', async () => {
+  it('promise 1: content without a digest is pinned to its first fetch; another later is remote-changed', async () => {
     const cache = rig.open();
     const request = rig.request('a');
     expect(cache.pinnedSize(request)).toBeUndefined();
@@ -170,7 +170,7 @@ describe('the cache', () => {
     }
   });
 
-  it('twenty who want the same content cause one fetch', async () => {
+  it('promise 6: twenty who want the same content cause one fetch', async () => {
     const cache = rig.open();
     const request = rig.request('a', { digest });
     await Promise.all(Array.from({ length: 20 }, () => cache.ensure({ ...request })));
@@ -178,7 +178,7 @@ describe('the cache', () => {
     expect(cache.statistics()).toMatchObject({ fetches: 1, inFlight: 0 });
   });
 
-  it('a failure is everybody’s, and the next to come tries again', async () => {
+  it('promise 6: a failure is everybody’s, and the next to come tries again', async () => {
     const cache = rig.open();
     rig.server.handler = (_, response) => void setTimeout(() => response.writeHead(404).end(), 30);
     const waits = await Promise.allSettled(Array.from({ length: 5 }, () => cache.ensure(rig.request('a', { digest }))));
@@ -188,7 +188,7 @@ describe('the cache', () => {
     await cache.ensure(rig.request('a', { digest }));
   });
 
-  it('who leaves, first or later, does not disturb the others; when the last leaves the fetch ends', async () => {
+  it('promise 6: who leaves, first or later, does not disturb the others; when the last leaves the fetch ends', async () => {
     const cache = rig.open({}, { deadline: 20_000, idleTimeout: 20_000 });
     let release: () => void = () => undefined;
     let gone: Promise<void> | undefined;
@@ -259,7 +259,7 @@ describe('the cache', () => {
     expect(bytesOf(cache, request)?.equals(content)).toBe(true);
   });
 
-  it('evicts what was used longest ago, to below the limit, and by itself', async () => {
+  it('promise 7: evicts what was used longest ago, to below the limit, and by itself', async () => {
     const cache = rig.open({ limit: 10_000 });
     for (let i = 0; i < 9; i++) {
       rig.objects.set(`o${i}`, pattern(1000 + i));

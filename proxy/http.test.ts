@@ -57,7 +57,7 @@ describe('http remote against a faulty origin', () => {
     expect(server.requests[0]!.headers.range).toBeUndefined();
   });
 
-  it('sends a bearer token, and credentials from the URL to its host only, and never shows them', async () => {
+  it('promise 11: sends a bearer token, and credentials from the URL to its host only, and never shows them', async () => {
     server.handler = (request, response) => serveBytes(request, response, content);
     await readAll(assembled({ credentials: () => ({ kind: 'bearer', token: 'tok', source: 'configuration' }) }), 'data/object');
     expect(server.requests.at(-1)!.headers.authorization).toBe('Bearer tok');
@@ -178,7 +178,7 @@ describe('http remote against a faulty origin', () => {
     expect((await single().stat(object)).size).toBeNull();
   });
 
-  it('follows redirects, with credentials for its own origin only', async () => {
+  it('promise 11: follows redirects, with credentials for its own origin only', async () => {
     other.handler = (request, response) => serveBytes(request, response, content);
     server.handler = (request, response) => {
       if (request.url === '/data/object') response.writeHead(302, { location: '/moved' }).end();
@@ -212,7 +212,7 @@ describe('http remote against a faulty origin', () => {
     await expect(single().stat(object)).rejects.toMatchObject({ code: 'remote-not-found', message: /it is a directory/ });
   });
 
-  it('never follows from https to http', () => {
+  it('promise 11: never follows from https to http', () => {
     const from = new URL('https://host/a');
     expect(() => redirectTarget(from.href, from, 'http://host/a')).toThrow(expect.objectContaining({ code: 'remote-forbidden' }) as Error);
     expect(redirectTarget(from.href, from, '//u:p@other/b#c').href).toBe('https://other/b');

@@ -12,7 +12,7 @@ describe('remote paths', () => {
     },
   );
 
-  it('whatever is accepted stays below the root, as a path and as a URL, and comes back from the URL', () => {
+  it('promise 12: whatever is accepted stays below the root, as a path and as a URL, and comes back from the URL', () => {
     const component = fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('..', '.', '', '%2e%2e', '%2F', 'a', '\\', '?', '#', ' '));
     const text = fc.array(component, { minLength: 1, maxLength: 5 }).map((parts) => parts.join('/'));
     fc.assert(

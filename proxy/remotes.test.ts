@@ -75,7 +75,7 @@ describe('file remote, beyond the contract', () => {
   });
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-  it('follows links inside the root and refuses those that lead out, also by a directory', async () => {
+  it('promise 12: follows links inside the root and refuses those that lead out, also by a directory', async () => {
     const root = join(directory, 'root');
     symlinkSync('inside', join(root, 'link'));
     symlinkSync('../secret', join(root, 'out'));

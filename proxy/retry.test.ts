@@ -31,7 +31,7 @@ describe('retries', () => {
     await server.close();
   });
 
-  it('cures failures that pass, and tells of each', async () => {
+  it('promise 5: cures failures that pass, and tells of each', async () => {
     server.handler = (request, response, count) => {
       if (count === 1) request.socket.destroy();
       else if (count === 2) response.writeHead(503).end();
@@ -91,7 +91,7 @@ describe('retries', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('gives up at the deadline with the most telling error and the number of attempts', async () => {
+  it('promise 3: gives up at the deadline with the most telling error and the number of attempts', async () => {
     server.handler = (request) => void request.socket.destroy();
     let began = performance.now();
     const failing = start({ deadline: 400 }).stat(object);

@@ -1,7 +1,7 @@
 /** What a mount does when something breaks: names that do not exist, wrong bytes, a dead server, a dead daemon, a full disk. */
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { open, readFile, readdir, stat, statfs } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, rename, stat, statfs, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CHAIN, writeSmallRepository } from '../scripts/repository/repository.js';
@@ -91,7 +91,7 @@ describe('a collection that does not exist', () => {
 });
 
 describe('wrong bytes at the origin', () => {
-  it('one byte flipped: EIO, the log has both digests, the status counts it, and other files are well', async () => {
+  it('promises 1 and 4: one byte flipped: EIO, the log has both digests, the status counts it, and other files are well', async () => {
     const [victim, other] = coadds();
     const origin = join(repository, victim!.path);
     const content = readFileSync(origin);
@@ -118,7 +118,7 @@ describe('wrong bytes at the origin', () => {
 });
 
 describe('a server that dies in the middle of a read', () => {
-  it('the reader gets an error within the deadline; all that needs no server answers meanwhile; all is well when it is back', async () => {
+  it('promises 3 and 4: the reader gets an error within the deadline; all that needs no server answers meanwhile; all is well when it is back', async () => {
     const [cached, slow] = coadds();
     mount = await mountRepository(nginx.url, { args: ['-o', 'deadline=4'] });
     const { path } = mount;
@@ -145,7 +145,7 @@ describe('a server that dies in the middle of a read', () => {
     expect((await readFile(slowFile)).equals(readFileSync(join(repository, slow!.path)))).toBe(true);
   });
 
-  it('a reader that is interrupted goes at once', async () => {
+  it('promise 3: a reader that is interrupted goes at once', async () => {
     const [, , slow] = coadds();
     mount = await mountRepository(nginx.url);
     const file = await fileOf(mount, slow!);
@@ -161,7 +161,7 @@ describe('a server that dies in the middle of a read', () => {
 });
 
 describe('a daemon that dies', () => {
-  it('kill -9: ENOTCONN, and the same mount point can be mounted again at once', async () => {
+  it('promise 10: kill -9: ENOTCONN, and the same mount point can be mounted again at once', async () => {
     mount = await mountRepository(nginx.url);
     const { path, pid, home } = mount;
     process.kill(pid, 'SIGKILL');
@@ -242,7 +242,7 @@ exec setpriv --reuid=65534 --regid=65534 --clear-groups bash -ec '
 });
 
 describe('one open file', () => {
-  it('is one version from open to close, also when the origin goes', async () => {
+  it('promise 2: is one version from open to close, also when the origin goes', async () => {
     const [, , third] = coadds();
     mount = await mountRepository(nginx.url);
     const file = await open(await fileOf(mount, third!));
@@ -253,5 +253,19 @@ describe('one open file', () => {
       await file.close();
       await nginx.restart({});
     }
+  });
+});
+
+describe('writing', () => {
+  it('promise 8: is EROFS, whatever way it is tried', async () => {
+    mount = await mountRepository(nginx.url);
+    const [image] = coadds();
+    const file = await fileOf(mount, image!);
+    expect(await errorCode(open(file, 'r+'))).toBe('EROFS');
+    expect(await errorCode(writeFile(join(mount.path, 'new'), 'x'))).toBe('EROFS');
+    expect(await errorCode(mkdir(join(mount.path, 'deepCoadd_calexp/tract=1')))).toBe('EROFS');
+    expect(await errorCode(unlink(file))).toBe('EROFS');
+    expect(await errorCode(rename(file, `${file}.moved`))).toBe('EROFS');
+    expect(await errorCode(truncate(file, 0))).toBe('EROFS');
   });
 });

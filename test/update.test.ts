@@ -41,7 +41,7 @@ function change(statements: (database: Database, tags: string) => void): void {
   database.close();
 }
 
-it('shows new, removed and replaced datasets within the poll interval, in directories that were listed and files that were read', async () => {
+it('promise 9: shows new, removed and replaced datasets within the poll interval, in directories that were listed and files that were read', async () => {
   const tract = join(mount.path, 'deepCoadd_calexp/tract=8766');
   const [first, second] = (await readdir(tract)) as [string, string];
   const replacedFile = join(tract, first, 'band=i', (await readdir(join(tract, first, 'band=i')))[0]!);
@@ -83,7 +83,7 @@ it('shows new, removed and replaced datasets within the poll interval, in direct
   expect(catalogue.version).toBe(2);
 });
 
-it('goes on with what it knows while the source is away, and says so', async () => {
+it('promise 3: goes on with what it knows while the source is away, and says so', async () => {
   await nginx.kill();
   await eventually('the problem being noticed', async () => (await mount.status()).state === 'origin-unreachable', 30_000);
   expect(await readdir(join(mount.path, 'deepCoadd_calexp'))).toEqual(['tract=8766']);
