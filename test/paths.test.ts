@@ -73,6 +73,14 @@ describe('paths are data IDs', () => {
     expect(codeOf(() => here.follow('@by/band,band'))).toBe('unknown-dimension');
   });
 
+  it('inodes of siblings ascend with their values, and are all different', () => {
+    const { node } = here.follow('deepCoadd_calexp/tract=8766');
+    const inodes: number[] = [];
+    here.tree.list(node, 0, { add: (_name, _next, _isDirectory, entry) => inodes.push(entry()!.attributes.ino) > 0 });
+    expect(inodes.length).toBeGreaterThan(2);
+    expect(inodes).toEqual([...new Set(inodes)].sort((a, b) => a - b));
+  });
+
   it('rule 4: governors with one value are left out of listings and resolve', () => {
     expect(here.follow('calexp').attributes.ino).toBe(here.follow('calexp/instrument=DemoCam').attributes.ino);
     expect(codeOf(() => here.follow('calexp/instrument=HSC'))).toBe('unknown-value');

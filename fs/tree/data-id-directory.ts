@@ -14,7 +14,7 @@ import { encodeComponent } from '../../registry/values.js';
 import { ROW_LIMIT } from './context.js';
 import { DatasetFile, fileKey } from './dataset-file.js';
 import { fileNames, nameOrNone, type NamedFile, shortNames } from './file-names.js';
-import { combine, hashText, inodeNumber } from './identity.js';
+import { combine, hashText, inodeNumber, spread } from './identity.js';
 import { LongDirectory } from './long-directory.js';
 import { DirectoryNode, type Listing, noSuchName, type TreeNode } from './node.js';
 import { type Range, rangeWith } from './row-range.js';
@@ -46,15 +46,23 @@ export class DataIdDirectory extends DirectoryNode {
     return this.#ino;
   }
 
-  /** The same for every order of the keys, with and without what the defaults give, and for a leaf with and without implied keys. */
+  /**
+   * The same for every order of the keys, with and without what the defaults give, and for a leaf with and without implied keys.
+   *
+   * The last integer goes in as it is, not hashed: so the inodes of siblings ascend as their values do, and programs that visit a long directory by inode
+   * (find(1), tar(1)) go through the catalogue in order. Two data IDs collide no more often for it, because the rest of each is hashed.
+   */
   #hash(): number {
     const { typeName, component } = this.tree;
     let hash = combine(this.#view.hash, hashText(component === null ? typeName : `${typeName}.${component}`));
     const { required } = this.#type.dimensions;
     const constraint = this.constraint();
     const isLeaf = required.every((dimension) => constraint.has(dimension));
+    const last = required.findLast((dimension) => typeof constraint.get(dimension) === 'number');
     for (const [dimension, value] of constraint) {
-      if (!isLeaf || required.includes(dimension)) hash = combine(hash, hashText(`${dimension}=${value}`));
+      if (isLeaf && !required.includes(dimension)) continue;
+      if (dimension === last) hash = combine(combine(hash, hashText(dimension)), spread(Number(value)));
+      else hash = combine(hash, hashText(`${dimension}=${value}`));
     }
     return hash;
   }

@@ -24,6 +24,11 @@ export function combine(a: number, b: number): number {
   return (a + b) % SPAN;
 }
 
+/** An integer as a summand for {@link combine} that keeps the order of integers, but for those that the sum wraps round. */
+export function spread(value: number): number {
+  return ((value % SPAN) + SPAN) % SPAN;
+}
+
 /** A hash as an inode number, which is never 0 nor that of the root. */
 export function inodeNumber(hash: number): number {
   return hash + 2;
