@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { makeRepository } from '../registry/testing/gen3.js';
 import type { Catalogue } from '../registry/contract.js';
 import { catalogueOf, treeOf } from './support/tree-of.js';
@@ -51,4 +51,22 @@ it('a value that is not there stays so between those that are', () => {
   names(`${top}/visit=2`);
   names(`${top}/visit=4`);
   for (const visit of [3, 14, 2 * COUNT + 2]) expect(entry(`${top}/visit=${visit}`)).toBeUndefined();
+});
+
+it('two readers of long directories in turn each see every entry once, for one question each', () => {
+  const { tree, follow } = treeOf(catalogue, scratch);
+  const nodes = ['calexp/detector=0', '@by/detector/calexp/detector=0'].map((path) => follow(path).node);
+  const seen = nodes.map(() => [] as string[]);
+  const questions = vi.spyOn(catalogue, 'directory');
+  for (let going = true; going;) {
+    going = false;
+    nodes.forEach((node, i) => {
+      let taken = 0;
+      tree.list(node, seen[i]!.length, { add: (name) => taken++ < 20 && seen[i]!.push(name) > 0 });
+      going ||= taken > 20;
+    });
+  }
+  expect(questions.mock.calls.length).toBeLessThanOrEqual(4);
+  questions.mockRestore();
+  for (const names of seen) expect(new Set(names).size).toBe(COUNT - Math.floor(COUNT / 7));
 });

@@ -35,13 +35,15 @@ export interface TreeOptions {
 }
 
 const ROOT: NodeId = 1;
+/** Directories that are read at the same time without computing their listings more than once. */
+const LISTINGS = 16;
 
 export class Tree implements FileSystem {
   readonly #context: TreeContext;
   readonly #nodes = new Map<NodeId, TreeNode>();
   #nextId = ROOT;
-  /** The listing being read, so that a directory of many entries is not computed anew for every getdents(2). */
-  #current: { readonly node: NodeId; readonly listing: Listing } | undefined;
+  /** Listings being read, the latest last, so that a directory of many entries is not computed anew for every getdents(2). */
+  readonly #listings = new Map<NodeId, Listing>();
   #totals: FileSystemTotals | undefined;
 
   /** Throws `unknown-collection` where the view cannot be resolved. */
@@ -99,8 +101,7 @@ export class Tree implements FileSystem {
 
   list(id: NodeId, offset: number, sink: DirectorySink): void {
     const directory = this.#directory(id);
-    if (offset === 0 || this.#current?.node !== id) this.#current = { node: id, listing: directory.listing() };
-    const { listing } = this.#current;
+    const listing = this.#listing(directory, offset);
     if (offset === 0 && directory instanceof DataIdDirectory) directory.listed = listingHash(listing);
     for (let index = offset; index < listing.count; index++) {
       const { name, isDirectory, node } = listing.at(index);
@@ -111,6 +112,15 @@ export class Tree implements FileSystem {
       });
       if (!taken) return;
     }
+  }
+
+  /** The listing as it was when reading it began at offset 0. */
+  #listing(directory: DirectoryNode, offset: number): Listing {
+    const listing = (offset > 0 ? this.#listings.get(directory.id) : undefined) ?? directory.listing();
+    this.#listings.delete(directory.id);
+    this.#listings.set(directory.id, listing);
+    if (this.#listings.size > LISTINGS) this.#listings.delete(this.#listings.keys().next().value!);
+    return listing;
   }
 
   open(id: NodeId, forWriting: boolean): Opened | Waiting<Opened> {
@@ -149,7 +159,7 @@ export class Tree implements FileSystem {
    */
   replaceCatalogue(catalogue: Catalogue): Invalidation[] {
     const former = this.#context.catalogue;
-    this.#current = undefined;
+    this.#listings.clear();
     this.#totals = undefined;
     return invalidations(this.#context, former, catalogue, this.#nodes);
   }
