@@ -15,7 +15,7 @@ const name = major >= 22 ? 'better-sqlite3-13' : 'better-sqlite3';
 export type Database = BetterSqlite3.Database;
 export type Statement<Parameters extends unknown[], Result> = BetterSqlite3.Statement<Parameters, Result>;
 export type RunResult = BetterSqlite3.RunResult;
-export const Database = load();
+export const Database: typeof BetterSqlite3 = load();
 
 function load(): typeof BetterSqlite3 {
   try {
