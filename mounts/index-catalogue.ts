@@ -14,6 +14,8 @@ export interface IndexTask {
   readonly configuration: Gen3Configuration;
   /** SQLite file, opened read-only. */
   readonly registryFile: string;
+  /** Bytes of butler.yaml and of the registry where they are known, by location: so that nobody need ask the origin for them. */
+  readonly sizes: Readonly<Record<string, number>>;
   /** Display form: URL or absolute directory. */
   readonly repository: string;
   /** File to make; there is none by this name yet. */

@@ -99,6 +99,11 @@ async function makeVersion(
   const task = {
     configuration,
     registryFile: directory === undefined ? files.registry : join(directory, configuration.registry),
+    // Of a local repository the size is asked of the disk when it is wanted: its registry may grow meanwhile.
+    sizes:
+      directory === undefined
+        ? { 'butler.yaml': Buffer.byteLength(butlerYaml), [configuration.registry]: (await stat(files.registry)).size }
+        : {},
     repository,
     target: files.catalogue,
     validator,

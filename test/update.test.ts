@@ -87,6 +87,10 @@ it('promise 3: goes on with what it knows while the source is away, and says so'
   await nginx.kill();
   await eventually('the problem being noticed', async () => (await mount.status()).state === 'origin-unreachable', 30_000);
   expect(await readdir(join(mount.path, 'deepCoadd_calexp'))).toEqual(['tract=8766']);
+  const began = performance.now();
+  expect((await stat(join(mount.path, '@repo/gen3.sqlite3'))).size).toBe((await stat(join(repository, 'gen3.sqlite3'))).size);
+  expect((await stat(join(mount.path, '@repo/butler.yaml'))).size).toBe((await stat(join(repository, 'butler.yaml'))).size);
+  expect(performance.now() - began).toBeLessThan(1000);
   await nginx.restart();
   await eventually('the problem being over', async () => (await mount.status()).state === 'ok', 30_000);
 });

@@ -18,6 +18,8 @@ export interface Gen3ReaderOptions {
   readonly registryFile: string;
   /** The repository in messages: a directory, or a URL without credentials. */
   readonly repository: string;
+  /** Bytes of files that the registry does not tell of, where they are known: `butler.yaml` and the registry itself, by location. */
+  readonly sizes?: Readonly<Record<string, number>> | undefined;
   /** Told of each record that is left out, and why. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
@@ -49,10 +51,12 @@ class Gen3Reader implements RepositoryReader {
   readonly #configuration: Gen3Configuration;
   readonly #source: RegistrySource;
   readonly #universe: ElementUniverse;
+  readonly #sizes: Readonly<Record<string, number>>;
   readonly #warn: (message: string) => void;
 
-  constructor({ configuration, registryFile, repository, onWarning }: Gen3ReaderOptions) {
+  constructor({ configuration, registryFile, repository, sizes = {}, onWarning }: Gen3ReaderOptions) {
     this.#configuration = configuration;
+    this.#sizes = sizes;
     this.#warn = onWarning ?? (() => {});
     this.#source = new RegistrySource(registryFile, `${repository} (${configuration.registry})`);
     try {
@@ -73,7 +77,9 @@ class Gen3Reader implements RepositoryReader {
   *records(): IterableIterator<RepositoryRecord> {
     try {
       yield { kind: 'universe', json: this.#universe.json };
-      for (const location of ['butler.yaml', this.#configuration.registry]) yield { kind: 'file', location, size: null, checksum: null };
+      for (const location of ['butler.yaml', this.#configuration.registry]) {
+        yield { kind: 'file', location, size: this.#sizes[location] ?? null, checksum: null };
+      }
       yield* this.#collections();
       const types: TypeRow[] = [];
       for (const { record, row } of this.#datasetTypes()) {
