@@ -54,3 +54,8 @@ function withinComponent(text: string, kind: string): string {
     why: `it takes ${bytes} bytes and a name in a directory ${maxComponentBytes} at most`,
   });
 }
+
+/** Numbers by size, texts by code unit: the order of values in listings. */
+export function compareValues(a: DataIdValue, b: DataIdValue): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

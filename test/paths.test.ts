@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ButlerfsError } from '../common/errors.js';
 import type { Catalogue } from '../registry/contract.js';
 import { CHAIN, RERUN, SURVEY_RUN, writeSmallRepository } from '../scripts/repository/repository.js';
+import { sharedData } from './shared.js';
 import { catalogueOf, treeOf, type TreeOf } from './support/tree-of.js';
 
 let scratch: string;
@@ -212,5 +213,28 @@ describe('inodes', () => {
     const again = follow('calexp');
     expect(again.node).not.toBe(first.node);
     expect(again.attributes.ino).toBe(first.attributes.ino);
+  });
+});
+
+const shared = sharedData();
+
+describe.skipIf(shared === undefined)('several calibrations for one data ID', () => {
+  it('are a file each, which says when it is valid; the plain name is ENOTUNIQ and is explained', () => {
+    const calibrated = catalogueOf(join(shared!, 'gen3-hsc'), scratch, 20);
+    try {
+      const { names, follow, text } = treeOf(calibrated, scratch, { collections: ['HSC/calib/2024A'] });
+      const all = [
+        'bias_13_from-20150101T000000_until-20160601T000000.fits',
+        'bias_13_from-20160601T000000.fits',
+        'bias_13_until-20150101T000000.fits',
+      ];
+      expect(names('bias/detector=13').sort()).toEqual(all);
+      for (const plain of ['bias.fits', 'bias_13.fits']) {
+        expect(() => follow(`bias/detector=13/${plain}`)).toThrow(expect.objectContaining({ code: 'ambiguous', errno: 'ENOTUNIQ' }));
+        for (const name of all) expect(text(`@explain/bias/detector=13/${plain}`)).toContain(name);
+      }
+    } finally {
+      calibrated.close();
+    }
   });
 });

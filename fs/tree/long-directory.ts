@@ -5,8 +5,9 @@
  */
 
 import type { DataIdValue, DimensionName, DirectoryQuery } from '../../registry/contract.js';
+import { compareValues } from '../../registry/values.js';
 import type { RowBlock, TreeContext } from './context.js';
-import { compareValues, firstNotBelow, type Range, rangeWith } from './row-range.js';
+import { firstNotBelow, type Range, rangeWith } from './row-range.js';
 
 /** Leaves whose rows are read together. */
 const WINDOW = 512;

@@ -48,13 +48,6 @@ export interface Listing {
   at(index: number): { readonly name: string; readonly isDirectory: boolean; readonly node: () => TreeNode };
 }
 
-export const EMPTY_LISTING: Listing = {
-  count: 0,
-  at: () => {
-    throw new RangeError('an empty listing has no entries');
-  },
-};
-
 /** A hash of the names in a listing, never 0. */
 export function listingHash(listing: Listing): number {
   let hash = listing.count + 1;

@@ -1,6 +1,7 @@
 /** Parts of sorted rows. */
 
 import type { DataIdValue } from '../../registry/contract.js';
+import { compareValues } from '../../registry/values.js';
 import type { RowBlock } from './context.js';
 
 /** Rows [from, to) of a block. */
@@ -28,9 +29,4 @@ export function firstNotBelow(low: number, high: number, compare: (position: num
     else high = middle;
   }
   return low;
-}
-
-/** Numbers by size, texts by code unit: the order in which the catalogue sorts. */
-export function compareValues(a: DataIdValue, b: DataIdValue): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

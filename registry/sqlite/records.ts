@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import type { SqlBool } from 'kysely';
 import type { Constraint, DataIdValue, DimensionName } from '../contract.js';
 import type { ElementUniverse } from '../universe.js';
-import { compareValues } from './rows.js';
+import { compareValues } from '../values.js';
 import type { StoredType } from './rows.js';
 import { dimensionColumn, membershipTable, recordField, recordTable } from './schema.js';
 import { builder, Slot } from './statements.js';

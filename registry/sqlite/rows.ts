@@ -1,6 +1,7 @@
 /** How rows of datasets are selected, and read back with their files. */
 
 import { sql } from 'kysely';
+import { compareValues } from '../values.js';
 import type { Collection, Constraint, DataIdValue, DatasetRow, DatasetType, DimensionName, StoredFile, Validity } from '../contract.js';
 import { dimensionColumn, membershipTable, unboundedBegin } from './schema.js';
 import { builder } from './statements.js';
@@ -126,11 +127,6 @@ function fileOf(row: readonly unknown[]): StoredFile {
 function validityOf(begin: unknown, end: unknown): Validity {
   const bound = (value: unknown): bigint | null => (typeof value === 'string' && value !== noBegin ? BigInt(value) : null);
   return { begin: bound(begin), end: bound(end) };
-}
-
-/** Integers as numbers, strings by code unit; the order of values in listings. */
-export function compareValues(a: DataIdValue, b: DataIdValue): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Rows in the order of `keys` in turn, then by validity. */
