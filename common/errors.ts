@@ -5,6 +5,8 @@
  * is kept in `cause`. Code that handles errors matches on `code`, never on text.
  */
 
+import { getSystemErrorName } from 'node:util';
+
 /** What went wrong. Each code has a row in {@link ERRNO_OF_CODE}. */
 export type ErrorCode =
   // A name that does not resolve.
@@ -41,6 +43,8 @@ export type ErrorCode =
   | 'read-only'
   | 'unsupported'
   | 'interrupted'
+  // What the operating system answered, passed on as it is.
+  | 'system-call'
   | 'internal';
 
 /** The errno values that butlerfs answers with, by their Linux numbers (asm-generic/errno.h). */
@@ -50,21 +54,28 @@ export const Errno = {
   EINTR: 4,
   EIO: 5,
   EBADF: 9,
+  EAGAIN: 11,
   EACCES: 13,
   EBUSY: 16,
   EEXIST: 17,
+  EXDEV: 18,
   ENODEV: 19,
   ENOTDIR: 20,
   EISDIR: 21,
   EINVAL: 22,
+  ENOTTY: 25,
+  EFBIG: 27,
   ENOSPC: 28,
   EROFS: 30,
   ERANGE: 34,
+  EDEADLK: 35,
   ENAMETOOLONG: 36,
   ENOSYS: 38,
   ENODATA: 61,
   ENOTUNIQ: 76,
   EOPNOTSUPP: 95,
+  ECONNABORTED: 103,
+  ENOTCONN: 107,
   ETIMEDOUT: 110,
   ESTALE: 116,
 } as const;
@@ -104,6 +115,8 @@ export const ERRNO_OF_CODE: Readonly<Record<ErrorCode, ErrnoName>> = {
   'read-only': 'EROFS',
   unsupported: 'EOPNOTSUPP',
   interrupted: 'EINTR',
+  // Only where its own errno is lost, as between processes.
+  'system-call': 'EIO',
   internal: 'EIO',
 };
 
@@ -144,15 +157,44 @@ function describe({ what, where, why, advice }: ErrorDetail): string {
   return advice === undefined ? fact : `${fact}; ${advice}`;
 }
 
+/**
+ * The errno of a system call, as the answer of one that stands on it. Such answers are part of everyday work (a name that is not there), so there is one
+ * object for each errno, without a trace.
+ */
+export class SystemCallError extends Error {
+  /** Positive. */
+  readonly errnoNumber: number;
+
+  constructor(errnoNumber: number) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    super(`system call failed: ${getSystemErrorName(-errnoNumber)}`);
+    Error.stackTraceLimit = stackTraceLimit;
+    this.name = 'SystemCallError';
+    this.errnoNumber = errnoNumber;
+  }
+}
+
+const systemCallErrors = new Map<number, SystemCallError>();
+
+/** `errno`: positive, as Linux numbers it. */
+export function systemCallError(errno: number): SystemCallError {
+  let error = systemCallErrors.get(errno);
+  if (error === undefined) systemCallErrors.set(errno, (error = new SystemCallError(errno)));
+  return error;
+}
+
 /** The error as a ButlerfsError: itself, or `internal` with itself as the cause. */
 export function asButlerfsError(error: unknown): ButlerfsError {
   if (error instanceof ButlerfsError) return error;
+  if (error instanceof SystemCallError) return new ButlerfsError('system-call', { what: error.message, cause: error });
   const message = error instanceof Error ? error.message : String(error);
   return new ButlerfsError('internal', { what: message, cause: error });
 }
 
 /** The positive errno number to answer a system call with; anything unforeseen is EIO. */
 export function errnoOf(error: unknown): number {
+  if (error instanceof SystemCallError) return error.errnoNumber;
   return Errno[asButlerfsError(error).errno];
 }
 

@@ -107,7 +107,7 @@ class Mount implements Mounted {
     this.#searchPath = searchPath;
     this.#defaults = defaults;
     const { mountPoint, allowOther } = this.options;
-    const device = await attach({ mountPoint, name: this.#opened.repository, allowOther });
+    const device = await attach({ mountPoint, name: this.#opened.repository, allowOther, readOnly: true });
     this.#attached = true;
     this.#reader.serve(device);
     try {

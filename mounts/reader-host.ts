@@ -1,15 +1,11 @@
 /** The main thread's side of the reader thread: starts it, answers its questions, hands it news, ends it. */
 
-import { closeSync, write } from 'node:fs';
-import { promisify } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
-import { Worker } from 'node:worker_threads';
 import type { ObjectRequest } from '../cache/contract.js';
 import { ButlerfsError, deserializeError, serializeError } from '../common/errors.js';
-import { wakePipe } from '../fs/kernel/native.js';
 import type { DataIdValue } from '../registry/contract.js';
 import type { FromReader, ReaderSettings, ToReader } from './bridge.js';
 import type { KernelStatistics } from './contract.js';
+import { KernelThread } from './kernel-thread.js';
 
 /** What the reader thread may ask for. */
 export interface ReaderServices {
@@ -25,8 +21,6 @@ interface Ready {
   readonly defaults: Readonly<Record<string, DataIdValue>>;
 }
 
-const writeAsync = promisify(write);
-const WAKE = Buffer.from([1]);
 /** Milliseconds for the reader thread to say its numbers. */
 const STATISTICS_DEADLINE = 5_000;
 
@@ -35,60 +29,50 @@ export class ReaderHost {
   readonly ready: Promise<Ready>;
   /** Resolves when the thread has ended. */
   readonly ended: Promise<void>;
-  readonly #worker: Worker;
+  readonly #thread: KernelThread<ToReader, FromReader>;
   readonly #services: ReaderServices;
-  readonly #wakeRead: number;
-  readonly #wakeWrite: number;
   readonly #questions = new Map<number, AbortController>();
   readonly #statistics = new Map<number, (statistics: KernelStatistics) => void>();
   #updated: (() => void) | undefined;
   #becomeReady!: (ready: Ready) => void;
   #failToBecomeReady!: (error: unknown) => void;
-  #device: number | undefined;
   #nextToken = 1;
-  #hasEnded = false;
 
   constructor(settings: Omit<ReaderSettings, 'wake'>, services: ReaderServices) {
     this.#services = services;
-    [this.#wakeRead, this.#wakeWrite] = wakePipe();
     this.ready = new Promise((resolve, reject) => {
       this.#becomeReady = resolve;
       this.#failToBecomeReady = reject;
     });
     this.ready.catch(() => undefined);
-    const workerData: ReaderSettings = { ...settings, wake: this.#wakeRead };
-    // V8 lets a heap of this size double before it collects. What lives here lives long (inodes) or for one request: collecting sooner costs little and
-    // keeps the daemon small.
-    setFlagsFromString('--heap-growing-percent=20');
-    const resourceLimits = { maxYoungGenerationSizeMb: 12 };
-    this.#worker = new Worker(new URL('./reader-thread.js', import.meta.url), { workerData, resourceLimits });
-    this.#worker.on('message', (message: FromReader) => {
-      this.#hear(message);
+    this.#thread = new KernelThread({
+      module: './reader-thread.js',
+      settings,
+      onMessage: (message) => {
+        this.#hear(message);
+      },
+      onError: (error) => {
+        this.#failToBecomeReady(error);
+        services.onError(
+          '/',
+          'reader thread',
+          new ButlerfsError('internal', { what: 'the thread that talks to the kernel', why: error.message, cause: error }),
+        );
+      },
     });
-    this.#worker.on('error', (error) => {
-      this.#failToBecomeReady(error);
-      services.onError(
-        '/',
-        'reader thread',
-        new ButlerfsError('internal', { what: 'the thread that talks to the kernel', why: error.message, cause: error }),
-      );
-    });
-    this.ended = new Promise((resolve) => {
-      this.#worker.on('exit', () => {
-        this.#end();
-        resolve();
-      });
+    this.ended = this.#thread.ended.then(() => {
+      this.#end();
     });
   }
 
   get hasEnded(): boolean {
-    return this.#hasEnded;
+    return this.#thread.hasEnded;
   }
 
   /** Gives the thread the descriptor of /dev/fuse; from then on it belongs to this object, which closes it. */
   serve(device: number): void {
-    this.#device = device;
-    this.#worker.postMessage({ kind: 'serve', device } satisfies ToReader);
+    this.#thread.own(device);
+    this.#thread.tell({ kind: 'serve', device });
   }
 
   statistics(): Promise<KernelStatistics> {
@@ -104,7 +88,7 @@ export class ReaderHost {
         clearTimeout(timer);
         resolve(statistics);
       });
-      this.#tell({ kind: 'statistics', token });
+      this.#thread.tell({ kind: 'statistics', token });
     });
   }
 
@@ -112,7 +96,7 @@ export class ReaderHost {
   replaceCatalogue(file: string): Promise<void> {
     return new Promise((resolve) => {
       this.#updated = resolve;
-      this.#tell({ kind: 'catalogue', file });
+      this.#thread.tell({ kind: 'catalogue', file });
       void this.ended.then(resolve);
     });
   }
@@ -123,17 +107,10 @@ export class ReaderHost {
   }
 
   async close(): Promise<void> {
-    if (this.#hasEnded) return;
+    if (this.hasEnded) return;
     this.drain();
-    this.#tell({ kind: 'stop' });
+    this.#thread.tell({ kind: 'stop' });
     await this.ended;
-  }
-
-  #tell(message: ToReader): void {
-    if (this.#hasEnded) return;
-    this.#worker.postMessage(message);
-    // A full pipe has woken the thread already.
-    write(this.#wakeWrite, WAKE, () => undefined);
   }
 
   #hear(message: FromReader): void {
@@ -180,10 +157,10 @@ export class ReaderHost {
     work(controller.signal)
       .then(
         (value) => {
-          this.#tell({ kind: 'settled', token, value });
+          this.#thread.tell({ kind: 'settled', token, value });
         },
         (error: unknown) => {
-          this.#tell({ kind: 'failed', token, error: serializeError(error) });
+          this.#thread.tell({ kind: 'failed', token, error: serializeError(error) });
         },
       )
       .finally(() => {
@@ -191,28 +168,16 @@ export class ReaderHost {
       });
   }
 
-  /**
-   * Notifications are written here, never on the reader thread: the kernel takes locks for them that a request under way may hold, and that request must
-   * be answered meanwhile. A name or inode that the kernel has forgotten by now is answered with ENOENT: nothing to do.
-   */
   async #invalidate(frames: readonly Uint8Array[]): Promise<void> {
-    for (const frame of frames) {
-      if (this.#device === undefined || this.#hasEnded) break;
-      await writeAsync(this.#device, frame).catch(() => undefined);
-    }
+    await this.#thread.notify(frames);
     this.#updated?.();
     this.#updated = undefined;
   }
 
   #end(): void {
-    this.#hasEnded = true;
     this.#failToBecomeReady(
       new ButlerfsError('internal', { what: 'the thread that talks to the kernel', why: 'it ended before it was ready' }),
     );
     for (const controller of this.#questions.values()) controller.abort();
-    closeSync(this.#wakeRead);
-    closeSync(this.#wakeWrite);
-    if (this.#device !== undefined) closeSync(this.#device);
-    this.#device = undefined;
   }
 }

@@ -8,8 +8,7 @@ import { openReader } from '../cache/reader.js';
 import type { ObjectReader, ObjectRequest } from '../cache/contract.js';
 import { ButlerfsError, deserializeError, serializeError } from '../common/errors.js';
 import type { ContentSource } from '../fs/content.js';
-import type { Waiting } from '../fs/contract.js';
-import { notificationFrame } from '../fs/kernel/frames.js';
+import { notificationFrame } from '../fs/kernel/notifications.js';
 import { KernelSession } from '../fs/kernel/session.js';
 import { Tree } from '../fs/tree/tree.js';
 import { openView } from '../fs/tree/view.js';
@@ -17,35 +16,10 @@ import type { Catalogue } from '../registry/contract.js';
 import { openCatalogue } from '../registry/sqlite/open.js';
 import type { FromReader, ReaderSettings, ToReader } from './bridge.js';
 import { originOf } from './origins.js';
+import { Questions } from './questions.js';
 
 const settings = workerData as ReaderSettings;
 const port = parentPort!;
-
-/** Questions to the main thread that have no answer yet. */
-class Questions {
-  readonly #pending = new Map<number, (outcome: { readonly value: never } | { readonly error: unknown }) => void>();
-  #next = 1;
-
-  ask<T>(question: (token: number) => FromReader): Waiting<T> {
-    let token = 0;
-    return {
-      begin: (settle: (outcome: { readonly value: T } | { readonly error: unknown }) => void) => {
-        token = this.#next++;
-        this.#pending.set(token, settle);
-        say(question(token));
-      },
-      abort: () => {
-        if (this.#pending.delete(token)) say({ kind: 'abort', token });
-      },
-    };
-  }
-
-  settle(token: number, outcome: { readonly value: unknown } | { readonly error: unknown }): void {
-    const settle = this.#pending.get(token);
-    this.#pending.delete(token);
-    settle?.(outcome as { readonly value: never });
-  }
-}
 
 function say(message: FromReader): void {
   port.postMessage(message);
@@ -62,7 +36,9 @@ function requireCatalogue(file: string): Catalogue {
 }
 
 class ReaderThread {
-  readonly #questions = new Questions();
+  readonly #questions = new Questions((token) => {
+    say({ kind: 'abort', token });
+  });
   readonly #reader: ObjectReader = openReader({ directory: settings.cacheDirectory, verify: settings.verify });
   readonly #tree: Tree;
   #catalogue: Catalogue;
@@ -73,7 +49,14 @@ class ReaderThread {
     this.#catalogue = requireCatalogue(settings.catalogueFile);
     const view = { collections: settings.collections, order: [] };
     const defaults = new Map(Object.entries(settings.defaults));
-    this.#tree = new Tree({ catalogue: this.#catalogue, content: this.#content(), view, defaults, aliases: settings.aliases });
+    this.#tree = new Tree({
+      catalogue: this.#catalogue,
+      content: this.#content(),
+      view,
+      defaults,
+      aliases: settings.aliases,
+      owner: settings.owner,
+    });
     const { searchPath, defaults: inferred } = openView(this.#catalogue, view, defaults);
     say({ kind: 'ready', searchPath: searchPath.collections.map(({ name }) => name), defaults: Object.fromEntries(inferred) });
   }
@@ -83,7 +66,6 @@ class ReaderThread {
       device,
       wake: settings.wake,
       fileSystem: this.#tree,
-      owner: settings.owner,
       onWake: () => this.#hear(),
       onError: (error, operation, node) => {
         say({ kind: 'error', path: this.#tree.pathOf(node), operation, error: serializeError(error) });
@@ -125,7 +107,7 @@ class ReaderThread {
     try {
       const former = this.#catalogue;
       const next = requireCatalogue(file);
-      const frames = this.#tree.replaceCatalogue(next).map(notificationFrame);
+      const frames = this.#tree.replaceCatalogue(next).map((invalidation) => notificationFrame(invalidation));
       this.#catalogue = next;
       former.close();
       say({ kind: 'invalidate', frames });
@@ -163,10 +145,18 @@ class ReaderThread {
       fetch: (request) => {
         // Files that nothing reads any more make room in the cache for the one that comes.
         this.#session?.dropIdleFiles();
-        return this.#questions.ask((token) => ({ kind: 'fetch', token, request }));
+        return this.#questions.ask((token) => {
+          say({ kind: 'fetch', token, request });
+        });
       },
-      size: (request) => this.#questions.ask((token) => ({ kind: 'size', token, request })),
-      status: () => this.#questions.ask((token) => ({ kind: 'status', token })),
+      size: (request) =>
+        this.#questions.ask((token) => {
+          say({ kind: 'size', token, request });
+        }),
+      status: () =>
+        this.#questions.ask((token) => {
+          say({ kind: 'status', token });
+        }),
     };
   }
 }

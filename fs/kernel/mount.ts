@@ -12,18 +12,23 @@ export interface AttachOptions {
   readonly name: string;
   /** Whether users other than the caller may look in. Needs `user_allow_other` in /etc/fuse.conf where the caller is not root. */
   readonly allowOther: boolean;
+  readonly readOnly: boolean;
+  /** Whether set-user-ID programs and device files on it work; root only. */
+  readonly trusted?: boolean;
 }
 
 const MS_RDONLY = 1;
 const MS_NOSUID = 2;
 const MS_NODEV = 4;
 const MS_NOATIME = 1024;
+/** Largest read that the kernel asks for, bytes. */
+const MAX_READ = 1 << 20;
 
 /** Longest wait for fusermount3, in milliseconds. */
 const HELPER_DEADLINE = 10_000;
 
 /**
- * Mounts read-only and returns the descriptor of /dev/fuse on which the kernel's requests arrive, non-blocking; the caller closes it.
+ * Mounts and returns the descriptor of /dev/fuse on which the kernel's requests arrive, non-blocking; the caller closes it.
  * Rejects with `mount-failed`, whose message says what is missing.
  */
 export async function attach(options: AttachOptions): Promise<number> {
@@ -54,7 +59,7 @@ function detachError(mountPoint: string, why: string): ButlerfsError {
   return new ButlerfsError('mount-failed', { what, why });
 }
 
-function attachAsRoot({ mountPoint, name, allowOther }: AttachOptions): number {
+function attachAsRoot({ mountPoint, name, allowOther, readOnly, trusted }: AttachOptions): number {
   const fd = openDevice();
   const data = [
     `fd=${fd}`,
@@ -62,10 +67,11 @@ function attachAsRoot({ mountPoint, name, allowOther }: AttachOptions): number {
     `user_id=${process.getuid?.() ?? 0}`,
     `group_id=${process.getgid?.() ?? 0}`,
     'default_permissions',
-    'max_read=1048576',
+    `max_read=${MAX_READ}`,
     ...(allowOther ? ['allow_other'] : []),
   ].join(',');
-  const errno = systemMount(name, mountPoint, 'fuse.butlerfs', MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOATIME, data);
+  const flags = (readOnly ? MS_RDONLY : 0) | (trusted === true ? 0 : MS_NOSUID | MS_NODEV) | MS_NOATIME;
+  const errno = systemMount(name, mountPoint, 'fuse.butlerfs', flags, data);
   if (errno === 0) return fd;
   closeSync(fd);
   const why = errnoName(errno);
@@ -97,11 +103,11 @@ function openDevice(): number {
   }
 }
 
-async function attachThroughHelper({ mountPoint, name, allowOther }: AttachOptions): Promise<number> {
+async function attachThroughHelper({ mountPoint, name, allowOther, readOnly }: AttachOptions): Promise<number> {
   const [ours, theirs] = socketPair();
   try {
     const options = [
-      'ro,nosuid,nodev,noatime,default_permissions,max_read=1048576,subtype=butlerfs',
+      `${readOnly ? 'ro' : 'rw'},nosuid,nodev,noatime,default_permissions,max_read=${MAX_READ},subtype=butlerfs`,
       `fsname=${name.replace(/[\\,]/g, (character) => `\\${character}`)}`,
       ...(allowOther ? ['allow_other'] : []),
     ].join(',');

@@ -75,13 +75,9 @@ export class PollPair {
     this.#fds.writeInt16LE(POLLIN, 12);
   }
 
-  wait(): void {
-    cPoll(this.#fds, 2, -1);
-  }
-
-  /** Whether the last wait ended with something on the second descriptor. */
-  get secondIsReady(): boolean {
-    return this.#fds.readInt16LE(14) !== 0;
+  /** `milliseconds`: at most so long; -1 without end. */
+  wait(milliseconds: number): void {
+    cPoll(this.#fds, 2, Math.min(milliseconds, 0x7fffffff));
   }
 }
 

@@ -1,102 +1,139 @@
-/** Files that the kernel has open: handles, what they read from, and the backing files that the kernel reads by itself. */
+/** Files that the kernel has open: their handles, which of them share one opened file, and how the kernel reads them. */
 
-import { readSync } from 'node:fs';
-import type { FileSystem, NodeId, Opened } from '../contract.js';
+import type { FileSystem, NodeId, OpenedFile } from '../contract.js';
 import { BackingFiles } from './backing.js';
-import type { ReplyBuffer } from './frames.js';
-import { OpenFlag, OUT_HEADER_SIZE } from './protocol.js';
+import { OpenFlag } from './protocol.js';
+import type { ReplyBuffer } from './reply.js';
 
 interface Handle {
   readonly node: NodeId;
-  readonly opened: Opened;
-  /** Belongs to {@link BackingFiles}, which several handles of one inode share. */
-  readonly backed: boolean;
+  readonly opened: OpenedFile;
 }
+
+/** An opened file that several handles use, and that stays open for a while after the last of them was closed. */
+interface SharedFile {
+  readonly opened: OpenedFile;
+  uses: number;
+}
+
+/** Shared files without a use that stay open. Each keeps its object from eviction, until room is wanted. */
+const IDLE_SHARED_LIMIT = 128;
+/** Files smaller than this, in bytes, are read through the page cache: registering a backing file costs more than their few reads. */
+const SMALLEST_PASSTHROUGH = 256 * 1024;
 
 export class OpenFiles {
   readonly #fileSystem: FileSystem;
   readonly #backing: BackingFiles;
-  readonly #handles = new Map<number, Handle>();
-  #next = 1;
+  readonly #shared = new Map<NodeId, SharedFile>();
+  /** Least recently used first. */
+  readonly #idleShared = new Set<NodeId>();
+  /** By handle number; numbers of closed files are used again. 0 is never given. */
+  readonly #handles: (Handle | undefined)[] = [undefined];
+  readonly #free: number[] = [];
+  #count = 0;
 
   constructor(fileSystem: FileSystem, device: number, passthrough: boolean) {
     this.#fileSystem = fileSystem;
     this.#backing = new BackingFiles(device, passthrough);
   }
 
+  /** Files that are open. */
   get size(): number {
-    return this.#handles.size;
+    return this.#count;
   }
 
   get passthrough(): boolean {
     return this.#backing.enabled;
   }
 
-  /** Answers OPEN from a file that is open already, where one is. */
+  get(handle: number): OpenedFile | undefined {
+    return this.#handles[handle]?.opened;
+  }
+
+  nodeOf(handle: number): NodeId | undefined {
+    return this.#handles[handle]?.node;
+  }
+
+  /** Answers OPEN for reading from a file that is open already, where there is one. */
   reopen(node: NodeId, reply: ReplyBuffer): boolean {
-    const reused = this.#backing.reuse(node);
-    if (reused === undefined) return false;
-    this.#reply(reply, node, reused.file, reused.id);
+    const shared = this.#shared.get(node);
+    if (shared === undefined) return false;
+    if (shared.uses++ === 0) this.#idleShared.delete(node);
+    this.#reply(reply, node, shared.opened);
     return true;
   }
 
-  /** Answers OPEN with what the file system opened. */
-  add(node: NodeId, opened: Opened, reply: ReplyBuffer): void {
-    if ('text' in opened) {
-      this.#reply(reply, node, opened, 0);
+  /** Answers OPEN or CREATE with what the file system opened. */
+  add(node: NodeId, opened: OpenedFile, readOnly: boolean, reply: ReplyBuffer): void {
+    if (opened.shareable === true && readOnly) {
+      // While this open waited another one of the same inode may have been answered.
+      if (this.#shared.has(node)) {
+        this.#fileSystem.release(node, opened, undefined);
+        this.reopen(node, reply);
+        return;
+      }
+      this.#shared.set(node, { opened, uses: 1 });
+    }
+    this.#reply(reply, node, opened);
+  }
+
+  release(handle: number, flockOwner: bigint | undefined): void {
+    const open = this.#handles[handle];
+    if (open === undefined) return;
+    this.#handles[handle] = undefined;
+    this.#free.push(handle);
+    this.#count--;
+    const { node, opened } = open;
+    if (opened.direct !== true) this.#backing.release(node);
+    const shared = this.#shared.get(node);
+    if (shared?.opened !== opened) {
+      this.#fileSystem.release(node, opened, flockOwner);
       return;
     }
-    const release = () => {
-      this.#fileSystem.release(node, opened);
-    };
-    // While this open waited another one of the same inode may have been answered: the kernel takes one backing file per inode.
-    const other = this.#backing.reuse(node);
-    if (other !== undefined) release();
-    const { file, id } = other ?? this.#backing.register(node, opened, release);
-    this.#reply(reply, node, file, id);
+    if (--shared.uses > 0) return;
+    this.#idleShared.add(node);
+    if (this.#idleShared.size > IDLE_SHARED_LIMIT) this.#dropShared(this.#idleShared.values().next().value!);
   }
 
-  /** Reads into the reply: until `size` bytes or the end of the file, because a short reply means the end to the kernel. False for an unknown handle. */
-  read(handleNumber: number, offset: number, size: number, reply: ReplyBuffer): boolean {
-    const handle = this.#handles.get(handleNumber);
-    if (handle === undefined) return false;
-    const { opened } = handle;
-    if ('text' in opened) {
-      reply.data(opened.text.subarray(offset, offset + size));
-      return true;
-    }
-    while (reply.length < size) {
-      const got = readSync(opened.fd, reply.bytes, OUT_HEADER_SIZE + reply.length, size - reply.length, offset + reply.length);
-      if (got === 0) break;
-      reply.length += got;
-    }
-    return true;
+  /** The kernel forgets the inode: nothing of it stays open. */
+  forget(node: NodeId): void {
+    if (this.#idleShared.has(node)) this.#dropShared(node);
+    else this.#backing.drop(node);
   }
 
-  release(handleNumber: number): void {
-    const handle = this.#handles.get(handleNumber);
-    if (handle === undefined) return;
-    this.#handles.delete(handleNumber);
-    if (handle.backed) this.#backing.release(handle.node);
-    else this.#fileSystem.release(handle.node, handle.opened);
-  }
-
-  /** Closes backing files that no open file uses, so that the cache may evict them. */
+  /** Closes what nothing uses, so that the cache may evict it. */
   dropIdle(): void {
-    this.#backing.dropIdle();
+    for (const node of [...this.#idleShared]) this.#dropShared(node);
   }
 
   closeAll(): void {
-    for (const { backed, node, opened } of this.#handles.values()) if (!backed) this.#fileSystem.release(node, opened);
-    this.#handles.clear();
+    this.#handles.forEach((_, handle) => {
+      this.release(handle, undefined);
+    });
+    this.dropIdle();
     this.#backing.closeAll();
   }
 
-  #reply(reply: ReplyBuffer, node: NodeId, opened: Opened, backingId: number): void {
-    const handle = this.#next++;
-    const isText = 'text' in opened;
-    this.#handles.set(handle, { node, opened, backed: !isText });
-    const flags = isText ? OpenFlag.DIRECT_IO : backingId > 0 ? OpenFlag.PASSTHROUGH : opened.immutable ? OpenFlag.KEEP_CACHE : 0;
+  #dropShared(node: NodeId): void {
+    const shared = this.#shared.get(node);
+    if (shared === undefined) return;
+    this.#shared.delete(node);
+    this.#idleShared.delete(node);
+    this.#backing.drop(node);
+    this.#fileSystem.release(node, shared.opened, undefined);
+  }
+
+  #reply(reply: ReplyBuffer, node: NodeId, opened: OpenedFile): void {
+    const handle = this.#free.pop() ?? this.#handles.length;
+    this.#handles[handle] = { node, opened };
+    this.#count++;
+    if (opened.direct === true) {
+      reply.open(handle, OpenFlag.DIRECT_IO, 0);
+      return;
+    }
+    const isSmall = opened.shareable === true && opened.size !== undefined && opened.size < SMALLEST_PASSTHROUGH;
+    const backingId = this.#backing.acquire(node, isSmall ? undefined : opened.backing);
+    const flags = backingId > 0 ? OpenFlag.PASSTHROUGH : opened.keepCache === true ? OpenFlag.KEEP_CACHE : 0;
     reply.open(handle, flags, backingId);
   }
 }

@@ -4,16 +4,29 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ButlerfsError, Errno } from '../../common/errors.js';
-import type { Attributes, FileSystem, Waiting } from '../contract.js';
+import type { Attributes, DirectorySink, FileSystem, FileSystemTraits, OpenedFile, Waiting } from '../contract.js';
+import { readFully } from '../read-fully.js';
 import { read, setNonBlocking, socketPair, wakePipe } from './native.js';
 import { IN_HEADER_SIZE, Opcode, OUT_HEADER_SIZE, SILENT_OPCODES } from './protocol.js';
 import { KernelSession } from './session.js';
 
+const TIME = { seconds: 1_500_000_000, nanoseconds: 250_000_000 };
+
 /** A file system of one file, `file`, inode 2, on a real descriptor, and one name, `slow`, that never comes. */
 class OneFile implements FileSystem {
+  readonly traits: FileSystemTraits = {
+    writable: false,
+    nameEncoding: 'utf8',
+    invalidatesByTime: false,
+    readdirPlus: 'always',
+    accessControlLists: false,
+    negativeValidity: 5,
+  };
   readonly forgotten: [number, number][] = [];
   aborted = 0;
   released = 0;
+  /** Of waits for `slow`. */
+  deadline: number | undefined;
 
   constructor(readonly fd: number) {}
 
@@ -30,6 +43,7 @@ class OneFile implements FileSystem {
       abort: () => {
         this.aborted++;
       },
+      deadline: this.deadline,
     };
   }
 
@@ -38,37 +52,57 @@ class OneFile implements FileSystem {
   }
 
   attributes(node: number): Attributes {
-    return { ino: 2 ** 40 + node, size: 5, modified: 1_500_000_000_250, mode: node === 1 ? 0o40555 : 0o100444, nlink: 1, stable: true };
+    return {
+      ino: 2 ** 40 + node,
+      size: 5,
+      blocks: 8,
+      accessed: TIME,
+      modified: TIME,
+      changed: TIME,
+      mode: node === 1 ? 0o40555 : 0o100444,
+      nlink: 1,
+      uid: 7,
+      gid: 8,
+      rdev: 0,
+      blockSize: 4096,
+      validity: 1.5,
+    };
   }
 
-  list(_node: number, offset: number, sink: Parameters<FileSystem['list']>[2]): void {
-    for (let i = offset; i < 3; i++) {
-      if (!sink.add(`name-${i}`, i + 1, false, () => ({ node: 2, attributes: this.attributes(2) }))) return;
+  list(_node: number, { low }: { readonly low: number }, sink: DirectorySink): void {
+    for (let i = low; i < 3; i++) {
+      if (!sink.fits(`name-${i}`)) return;
+      sink.add(`name-${i}`, { low: i + 1, high: 0 }, 0o100000, 0, { node: 2, attributes: this.attributes(2) });
     }
   }
 
-  open() {
-    return { fd: this.fd, size: 5, immutable: true };
+  open(): OpenedFile {
+    return { backing: this.fd, size: 5, keepCache: true, shareable: true };
+  }
+
+  read(opened: OpenedFile, into: Buffer, at: number, size: number, offset: number): number {
+    return readFully(opened.backing!, into, at, size, offset);
   }
 
   release(): void {
     this.released++;
   }
 
-  readLink(): string {
+  readLink(): Buffer {
     throw new ButlerfsError('unsupported', { what: 'link' });
   }
 
-  attributeNames(): string[] {
-    return ['user.a', 'user.b'];
+  attributeNames(): Buffer {
+    return Buffer.from('user.a\0user.b\0');
   }
 
   attribute(_node: number, name: string): Buffer | undefined {
+    if (!name.startsWith('user.')) throw new ButlerfsError('unsupported', { what: name });
     return name === 'user.a' ? Buffer.from('value') : undefined;
   }
 
   totals() {
-    return { files: 1, bytes: 5, freeBytes: 0 };
+    return { files: 1, freeFiles: 0, bytes: 5, freeBytes: 0, availableBytes: 0, blockSize: 4096, nameLength: 255 };
   }
 }
 
@@ -112,7 +146,7 @@ function converse(frames: readonly Buffer[], fileSystem: FileSystem = new OneFil
   try {
     for (const bytes of frames) writeSync(kernel, bytes);
     writeSync(waker, 'x');
-    new KernelSession({ device, wake, fileSystem, owner: { uid: 7, gid: 8 }, onWake: () => false, onError: () => undefined }).run();
+    new KernelSession({ device, wake, fileSystem, onWake: () => false, onError: () => undefined }).run();
     const replies: Buffer[] = [];
     const buffer = Buffer.alloc(1 << 21);
     for (let size = read(kernel, buffer); size > 0; size = read(kernel, buffer)) replies.push(Buffer.from(buffer.subarray(0, size)));
@@ -129,7 +163,7 @@ describe('the conversation with the kernel', () => {
   it('negotiates: the second word of flags counts only where the first announces it', () => {
     const [withExtension] = converse([init(45, 0x73fffffb, 0x5fd)]);
     expect(withExtension!.length).toBe(OUT_HEADER_SIZE + 64);
-    expect(withExtension!.readUInt32LE(OUT_HEADER_SIZE + 32)).toBe(1 << 5);
+    expect(withExtension!.readUInt32LE(OUT_HEADER_SIZE + 32)).toBe((1 << 3) | (1 << 4) | (1 << 5));
     expect(withExtension!.readUInt32LE(OUT_HEADER_SIZE + 36)).toBe(1);
     const [without] = converse([init(31, 0x03fffffb)]);
     expect(without!.readUInt32LE(OUT_HEADER_SIZE + 32)).toBe(0);

@@ -1,11 +1,11 @@
 /** A file whose bytes come from the repository: its size may not be recorded, and opening it may have to wait for a fetch. */
 
 import type { ObjectRequest } from '../../cache/contract.js';
-import { type Attributes, isWaiting, type OpenFile, type Opened, type Waiting } from '../contract.js';
-import { FileType } from '../kernel/protocol.js';
+import { type Answer, isWaiting, mapWaiting } from '../contract.js';
+import { FileType } from '../file-type.js';
 import type { TreeContext } from './context.js';
-import { type DirectoryNode, TreeNode } from './node.js';
-import { fetchAndOpen } from './open-object.js';
+import { type DirectoryNode, type NodeAttributes, TreeNode } from './node.js';
+import { fetchAndOpen, type OpenedObject } from './open-object.js';
 
 export abstract class ContentFile extends TreeNode {
   readonly isDirectory = false;
@@ -25,36 +25,21 @@ export abstract class ContentFile extends TreeNode {
   /** What brings the content. */
   abstract request(): ObjectRequest;
 
-  attributes(): Attributes | Waiting<Attributes> {
+  attributes(): Answer<NodeAttributes> {
     if (this.#size !== null) return this.#attributes(this.#size);
     const request = this.request();
     const pinned = this.context.content.reader.pinnedSize(request);
     if (pinned !== undefined) return this.#attributes((this.#size = pinned));
-    const waiting = this.context.content.size(request);
-    return {
-      begin: (settle) => {
-        waiting.begin((outcome) => {
-          if ('error' in outcome) settle(outcome);
-          else settle({ value: this.#attributes((this.#size = outcome.value.size)) });
-        });
-      },
-      abort: () => {
-        waiting.abort();
-      },
-    };
+    return mapWaiting(this.context.content.size(request), ({ size }) => this.#attributes((this.#size = size)));
   }
 
-  override open(): Opened | Waiting<Opened> {
+  override open(): Answer<OpenedObject> {
     const opened = fetchAndOpen(this.context.content, this.request());
-    if (!isWaiting<OpenFile>(opened)) this.#size = opened.size;
+    if (!isWaiting<OpenedObject>(opened)) this.#size = opened.size;
     return opened;
   }
 
-  override close(opened: Opened): void {
-    if ('fd' in opened) this.context.content.reader.close(opened);
-  }
-
-  #attributes(size: number): Attributes {
-    return { ino: this.ino, size, modified: this.modified, mode: FileType.REGULAR | 0o444, nlink: 1, stable: true };
+  #attributes(size: number): NodeAttributes {
+    return { ino: this.ino, size, modified: this.modified, mode: FileType.REGULAR | 0o444, stable: true };
   }
 }

@@ -1,9 +1,23 @@
 /** The nodes of the tree and what each kind must answer. */
 
 import { ButlerfsError } from '../../common/errors.js';
-import type { Attributes, NodeId, Opened, Waiting } from '../contract.js';
-import { FileType } from '../kernel/protocol.js';
+import type { Answer, NodeId, OpenedFile } from '../contract.js';
+import { FileType } from '../file-type.js';
 import { combine, hashText } from './identity.js';
+
+/** What a node says of itself; the tree adds what is the same for all. */
+export interface NodeAttributes {
+  /** As {@link Attributes.ino}. */
+  readonly ino: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Milliseconds since 1970. */
+  readonly modified: number;
+  /** File type and permission bits. */
+  readonly mode: number;
+  /** False where the answer may differ a moment later (`@status`): the kernel is told not to keep it. */
+  readonly stable: boolean;
+}
 
 /** A thing with an inode. It gets its id when the kernel first learns of it. */
 export abstract class TreeNode {
@@ -18,7 +32,7 @@ export abstract class TreeNode {
   ) {}
 
   abstract readonly isDirectory: boolean;
-  abstract attributes(): Attributes | Waiting<Attributes>;
+  abstract attributes(): Answer<NodeAttributes>;
 
   /** Path below the mount point, without a leading slash; '' is the root. */
   get path(): string {
@@ -26,12 +40,9 @@ export abstract class TreeNode {
     return above === '' ? this.name : `${above}/${this.name}`;
   }
 
-  open(): Opened | Waiting<Opened> {
+  open(): Answer<OpenedFile> {
     throw new ButlerfsError('unsupported', { what: `opening '${this.path}'`, why: 'it is not a file' });
   }
-
-  /** Called once for every {@link open} that was answered. */
-  close(_opened: Opened): void {}
 
   attributeNames(): readonly string[] {
     return [];
@@ -68,9 +79,8 @@ export abstract class DirectoryNode extends TreeNode {
   abstract find(name: string): TreeNode;
   abstract listing(): Listing;
 
-  attributes(): Attributes {
-    // One link says "not counted": with two, find(1) would take it that there are no subdirectories.
-    return { ino: this.ino, size: 0, modified: this.modified, mode: FileType.DIRECTORY | 0o555, nlink: 1, stable: true };
+  attributes(): NodeAttributes {
+    return { ino: this.ino, size: 0, modified: this.modified, mode: FileType.DIRECTORY | 0o555, stable: true };
   }
 
   /** Remembers a child that the kernel was told of under this name. */

@@ -3,31 +3,32 @@
 import type { ObjectRequest } from '../../cache/contract.js';
 import { ButlerfsError } from '../../common/errors.js';
 import type { ContentSource } from '../content.js';
-import type { OpenFile, Waiting } from '../contract.js';
+import { type Answer, mapWaiting, type OpenedFile } from '../contract.js';
 
-export function fetchAndOpen(content: ContentSource, request: ObjectRequest): OpenFile | Waiting<OpenFile> {
+/** An open object of the cache: content that never changes. */
+export class OpenedObject implements OpenedFile {
+  readonly keepCache = true;
+  readonly shareable = true;
+  readonly backing: number;
+  readonly size: number;
+
+  constructor({ fd, size }: { readonly fd: number; readonly size: number }) {
+    this.backing = fd;
+    this.size = size;
+  }
+}
+
+export function fetchAndOpen(content: ContentSource, request: ObjectRequest): Answer<OpenedObject> {
   const present = content.reader.openIfPresent(request);
   if (present !== undefined) {
     content.onHit();
-    return { fd: present.fd, size: present.size, immutable: true };
+    return new OpenedObject(present);
   }
-  const waiting = content.fetch(request);
-  return {
-    begin: (settle) => {
-      waiting.begin((outcome) => {
-        if ('error' in outcome) {
-          settle(outcome);
-          return;
-        }
-        const object = content.reader.openIfPresent(request);
-        if (object !== undefined) settle({ value: { fd: object.fd, size: object.size, immutable: true } });
-        else settle({ error: evictedAtOnce(request) });
-      });
-    },
-    abort: () => {
-      waiting.abort();
-    },
-  };
+  return mapWaiting(content.fetch(request), () => {
+    const object = content.reader.openIfPresent(request);
+    if (object === undefined) throw evictedAtOnce(request);
+    return new OpenedObject(object);
+  });
 }
 
 function evictedAtOnce(request: ObjectRequest): ButlerfsError {

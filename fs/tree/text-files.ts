@@ -1,10 +1,20 @@
 /** Files whose text is made on the spot. */
 
-import type { Attributes, Opened, Waiting } from '../contract.js';
-import { FileType } from '../kernel/protocol.js';
+import { mapWaiting, type OpenedFile, type Waiting } from '../contract.js';
+import { FileType } from '../file-type.js';
 import type { TreeContext } from './context.js';
 import { hashText, inodeNumber } from './identity.js';
-import { type DirectoryNode, TreeNode } from './node.js';
+import { type DirectoryNode, type NodeAttributes, TreeNode } from './node.js';
+
+/** An open text: served from memory, past the page cache, because its size may differ from what was said before. */
+export class OpenedText implements OpenedFile {
+  readonly direct = true;
+  readonly text: Buffer;
+
+  constructor(text: string | Buffer) {
+    this.text = Buffer.from(text);
+  }
+}
 
 /** A text that was made when its name was looked up. */
 export class TextFile extends TreeNode {
@@ -16,12 +26,12 @@ export class TextFile extends TreeNode {
     this.#text = Buffer.from(text);
   }
 
-  attributes(): Attributes {
+  attributes(): NodeAttributes {
     return textAttributes(`text:${this.path}`, this.#text.length);
   }
 
-  override open(): Opened {
-    return { text: this.#text };
+  override open(): OpenedText {
+    return new OpenedText(this.#text);
   }
 }
 
@@ -35,25 +45,15 @@ export class StatusFile extends TreeNode {
     this.#context = context;
   }
 
-  attributes(): Attributes {
+  attributes(): NodeAttributes {
     return textAttributes('@status', 0);
   }
 
-  override open(): Waiting<Opened> {
-    const waiting = this.#context.content.status();
-    return {
-      begin: (settle) => {
-        waiting.begin((outcome) => {
-          settle('error' in outcome ? outcome : { value: { text: Buffer.from(outcome.value.text) } });
-        });
-      },
-      abort: () => {
-        waiting.abort();
-      },
-    };
+  override open(): Waiting<OpenedText> {
+    return mapWaiting(this.#context.content.status(), ({ text }) => new OpenedText(text));
   }
 }
 
-function textAttributes(identity: string, size: number): Attributes {
-  return { ino: inodeNumber(hashText(identity)), size, modified: Date.now(), mode: FileType.REGULAR | 0o444, nlink: 1, stable: false };
+function textAttributes(identity: string, size: number): NodeAttributes {
+  return { ino: inodeNumber(hashText(identity)), size, modified: Date.now(), mode: FileType.REGULAR | 0o444, stable: false };
 }

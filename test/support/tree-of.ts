@@ -3,8 +3,8 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openReader } from '../../cache/reader.js';
-import type { Attributes, Entry, Waiting } from '../../fs/contract.js';
-import { isWaiting } from '../../fs/contract.js';
+import { type Attributes, type Entry, isWaiting, ROOT, type Waiting } from '../../fs/contract.js';
+import { OpenedText } from '../../fs/tree/text-files.js';
 import { Tree } from '../../fs/tree/tree.js';
 import { originOf } from '../../mounts/origins.js';
 import type { Catalogue, DataIdValue } from '../../registry/contract.js';
@@ -62,13 +62,15 @@ export function treeOf(
     view: { collections, order: [] },
     defaults: new Map(Object.entries(defaults)),
     aliases: {},
+    owner: { uid: 0, gid: 0 },
   });
   const follow = (path: string): Entry => {
-    let entry: Entry = { node: 1, attributes: tree.attributes(1) as Attributes };
+    let entry: Entry = { node: ROOT, attributes: { ...(tree.attributes(ROOT) as Attributes) } };
     for (const name of path.split('/').filter((component) => component !== '')) {
       const next = tree.lookup(entry.node, name);
       if (isWaiting<Entry>(next)) throw new Error(`${name} would wait`);
-      entry = next;
+      // The tree fills one object again and again.
+      entry = { node: next.node, attributes: { ...next.attributes } };
     }
     return entry;
   };
@@ -86,17 +88,12 @@ export function treeOf(
     names: (path) => {
       const found: string[] = [];
       const { node } = follow(path);
-      tree.list(node, 0, {
-        add: (name) => {
-          found.push(name);
-          return true;
-        },
-      });
+      tree.list(node, { low: 0, high: 0 }, { plus: false, fits: () => true, add: (name) => void found.push(name) });
       return found;
     },
     text: (path) => {
-      const opened = tree.open(follow(path).node, false);
-      if (isWaiting(opened) || !('text' in opened)) throw new Error(`${path} is no text`);
+      const opened = tree.open(follow(path).node, { flags: 0, killSetId: false });
+      if (!(opened instanceof OpenedText)) throw new Error(`${path} is no text`);
       return opened.text.toString();
     },
   };

@@ -1,0 +1,517 @@
+/**
+ * A plain writable directory as a file system: what is below it on a local disk, as it is. Everything that POSIX says of files holds, as far as the file
+ * system below does it.
+ *
+ * The kernel checks permissions (default_permissions); what is made belongs to the caller where this process is root, else to this process.
+ */
+
+import { constants, statfsSync } from 'node:fs';
+import { Errno, systemCallError } from '../../common/errors.js';
+import {
+  type Answer,
+  type AttributeChanges,
+  type Attributes,
+  type Caller,
+  type Created,
+  type DirectoryPosition,
+  type DirectorySink,
+  type Entry,
+  type FileLock,
+  type FileSystem,
+  type FileSystemTotals,
+  type FileSystemTraits,
+  type LockRequest,
+  mapWaiting,
+  type NodeId,
+  type OpenedFile,
+  type OpenRequest,
+  type Time,
+  type Waiting,
+} from '../contract.js';
+import type { Errand, Errands } from '../errands.js';
+import { isRegularMode } from '../file-type.js';
+import { LockTable } from '../locks.js';
+import { Credentials } from './credentials.js';
+import { type Inode, Inodes } from './inodes.js';
+import { DirectoryReaders } from './listing.js';
+import { Statx } from './statx.js';
+import * as system from './system-calls.js';
+
+export interface BackingDirectoryOptions {
+  /** Absolute path of an existing directory. */
+  readonly root: string;
+  readonly errands: Errands;
+  /**
+   * Whether nobody else changes what is below: then the kernel keeps names, attributes and pages for as long as it likes. Else it asks again after a
+   * second, and reads again what has another time or size.
+   */
+  readonly exclusive: boolean;
+  /** Whether the calling thread does nothing else: see {@link Credentials}. */
+  readonly ownsThread: boolean;
+}
+
+const EXCLUSIVE_SECONDS = 86_400;
+const SHARED_SECONDS = 1;
+const O_NOFOLLOW = 0o400000;
+const SET_USER_ID = 0o4000;
+const SET_GROUP_ID = 0o2000;
+const GROUP_EXECUTE = 0o010;
+const ACCESS_MODE = constants.O_RDONLY | constants.O_WRONLY | constants.O_RDWR;
+/** UTIME_NOW and UTIME_OMIT of utimensat(2), in the place of nanoseconds. */
+const UTIME_NOW = 0x3fffffff;
+const UTIME_OMIT = 0x3ffffffe;
+const RENAME_EXCHANGE = 2;
+const ACCESS_LIST = 'system.posix_acl_access';
+
+class OpenedBacking implements OpenedFile {
+  readonly fd: number;
+  readonly inode: Inode;
+  readonly isWritable: boolean;
+  /** Whether each write is to be on the disk before it is acknowledged (O_SYNC, O_DSYNC). */
+  readonly isSynchronous: boolean;
+  readonly keepCache: boolean;
+  readonly backing: number | undefined;
+
+  constructor(fd: number, inode: Inode, flags: number, keepCache: boolean, passthrough: boolean) {
+    this.fd = fd;
+    this.inode = inode;
+    this.isWritable = (flags & ACCESS_MODE) !== constants.O_RDONLY;
+    this.isSynchronous = this.isWritable && (flags & (constants.O_SYNC | constants.O_DSYNC)) !== 0;
+    this.keepCache = keepCache;
+    this.backing = passthrough ? fd : undefined;
+  }
+}
+
+export class BackingDirectory implements FileSystem {
+  readonly traits: FileSystemTraits;
+  readonly #statx: Statx;
+  readonly #inodes: Inodes;
+  readonly #readers = new DirectoryReaders();
+  readonly #locks = new LockTable();
+  readonly #credentials: Credentials;
+  readonly #errands: Errands;
+  readonly #exclusive: boolean;
+  readonly #times = Buffer.alloc(32);
+  /** Filled anew for every answer. */
+  readonly #answer: { node: NodeId; attributes: Attributes };
+  #open = 0;
+
+  /** Throws the SystemCallError of opening the root. */
+  constructor({ root, errands, exclusive, ownsThread }: BackingDirectoryOptions) {
+    const rootFd = system.openAt(-100, Buffer.from(root).toString('latin1'), system.O_PATH | constants.O_DIRECTORY);
+    this.#exclusive = exclusive;
+    this.#statx = new Statx(exclusive ? EXCLUSIVE_SECONDS : SHARED_SECONDS);
+    this.#inodes = new Inodes(rootFd, this.#statx);
+    this.#credentials = new Credentials(ownsThread);
+    this.#errands = errands;
+    this.#answer = { node: this.#inodes.root.id, attributes: this.#statx };
+    this.traits = {
+      writable: true,
+      nameEncoding: 'latin1',
+      invalidatesByTime: !exclusive,
+      readdirPlus: 'adaptive',
+      accessControlLists: keepsAccessLists(rootFd),
+      negativeValidity: exclusive ? EXCLUSIVE_SECONDS : SHARED_SECONDS,
+    };
+  }
+
+  /** Inodes that the kernel knows, descriptors held for them, open files and locks: what must not grow without end. */
+  get held(): { readonly inodes: number; readonly descriptors: number; readonly files: number; readonly locks: number } {
+    return { inodes: this.#inodes.size, descriptors: this.#inodes.descriptors, files: this.#open, locks: this.#locks.size };
+  }
+
+  /** Closes everything; nothing may be asked afterwards. */
+  close(): void {
+    this.#readers.closeAll();
+    this.#inodes.closeAll();
+  }
+
+  lookup(parent: NodeId, name: string): Entry {
+    return this.#entry(this.#inodes.get(parent), checkedName(name));
+  }
+
+  forget(node: NodeId, count: number): void {
+    const gone = this.#inodes.forget(node, count);
+    if (gone === undefined) return;
+    if (gone.isDirectory) this.#readers.drop(node);
+    this.#locks.drop(node);
+  }
+
+  attributes(node: NodeId, opened: OpenedFile | undefined): Attributes {
+    if (opened instanceof OpenedBacking) this.#statx.read(opened.fd, '');
+    else this.#inodes.stat(this.#inodes.get(node));
+    return this.#statx;
+  }
+
+  readLink(node: NodeId): Buffer {
+    return system.readLinkAt(this.#place(node));
+  }
+
+  totals(): FileSystemTotals {
+    const { bsize, blocks, bfree, bavail, files, ffree } = system.asSystemCall(() => statfsSync(system.procPath(this.#inodes.root.fd)));
+    return {
+      files: files - ffree,
+      freeFiles: ffree,
+      bytes: blocks * bsize,
+      freeBytes: bfree * bsize,
+      availableBytes: bavail * bsize,
+      blockSize: bsize,
+      nameLength: 255,
+    };
+  }
+
+  list(node: NodeId, from: DirectoryPosition, sink: DirectorySink): void {
+    const inode = this.#inodes.get(node);
+    const reader = this.#readers.get(node, () => this.#inodes.directory(inode));
+    reader.seek(from);
+    for (let listed = reader.peek(); listed !== undefined; listed = reader.peek()) {
+      if (!sink.fits(listed.name)) return;
+      const entry = sink.plus ? this.#listedEntry(inode, listed.name) : undefined;
+      sink.add(listed.name, listed.next, listed.type, listed.ino, entry);
+      reader.advance();
+    }
+  }
+
+  syncDirectory(node: NodeId, dataOnly: boolean): Waiting<void> {
+    const fd = system.openAt(this.#inodes.directory(this.#inodes.get(node)), '.', constants.O_RDONLY | constants.O_DIRECTORY);
+    return this.#errand({ call: dataOnly ? 'fdatasync' : 'fsync', fd });
+  }
+
+  open(node: NodeId, { flags, killSetId }: OpenRequest): OpenedFile {
+    const inode = this.#inodes.get(node);
+    const passed = (flags & system.PASSED_FLAGS) | constants.O_NONBLOCK;
+    const fd =
+      inode.fd >= 0
+        ? system.openAt(-100, system.procPath(inode.fd), passed)
+        : system.openAt(this.#inodes.directory(inode.parent!), inode.name, passed | O_NOFOLLOW);
+    try {
+      this.#statx.read(fd, '');
+      if (!inode.isOf(this.#statx)) throw systemCallError(Errno.ESTALE);
+      if (killSetId) this.#takeSetId(fd);
+      return this.#opened(fd, inode, flags);
+    } catch (error) {
+      system.closeDescriptor(fd);
+      throw error;
+    }
+  }
+
+  read(opened: OpenedFile, into: Buffer, at: number, size: number, offset: number): number {
+    return system.asSystemCall(() => system.readAll(fdOf(opened), into, at, size, offset));
+  }
+
+  release(node: NodeId, opened: OpenedFile, flockOwner: bigint | undefined): void {
+    if (!(opened instanceof OpenedBacking)) return;
+    if (flockOwner !== undefined) this.#locks.releaseOwner(node, flockOwner, true);
+    system.closeDescriptor(opened.fd);
+    this.#open--;
+  }
+
+  flush(node: NodeId, _opened: OpenedFile, owner: bigint): void {
+    this.#locks.releaseOwner(node, owner, false);
+  }
+
+  seek(opened: OpenedFile, offset: number, whence: number): number {
+    return system.seekTo(fdOf(opened), offset, whence);
+  }
+
+  attributeNames(node: NodeId): Buffer {
+    return system.listAttributes(this.#place(node));
+  }
+
+  attribute(node: NodeId, name: string): Buffer | undefined {
+    return system.getAttribute(this.#place(node), name);
+  }
+
+  setAttribute(node: NodeId, name: string, value: Buffer, flags: number, killSetGroupId: boolean): void {
+    system.setAttribute(this.#place(node), name, value, flags);
+    if (!killSetGroupId || name !== ACCESS_LIST) return;
+    const inode = this.#inodes.get(node);
+    this.#inodes.withDescriptor(inode, (fd) => {
+      this.#statx.read(fd, '');
+      if ((this.#statx.mode & SET_GROUP_ID) !== 0) system.changeMode(fd, this.#statx.mode & 0o7777 & ~SET_GROUP_ID);
+    });
+  }
+
+  removeAttribute(node: NodeId, name: string): void {
+    system.removeAttribute(this.#place(node), name);
+  }
+
+  setAttributes(node: NodeId, changes: AttributeChanges, opened: OpenedFile | undefined): Attributes {
+    const inode = this.#inodes.get(node);
+    if (changes.size !== undefined && opened instanceof OpenedBacking && opened.isWritable) {
+      this.#truncate(opened.fd, changes.size, changes.killSetId);
+    } else if (changes.size !== undefined) {
+      const fd = this.#inodes.withDescriptor(inode, (path) =>
+        system.openAt(-100, system.procPath(path), constants.O_WRONLY | constants.O_NONBLOCK),
+      );
+      try {
+        this.#truncate(fd, changes.size, changes.killSetId);
+      } finally {
+        system.closeDescriptor(fd);
+      }
+    }
+    this.#inodes.withDescriptor(inode, (fd) => {
+      if (changes.uid !== undefined || changes.gid !== undefined) system.changeOwner(fd, changes.uid ?? -1, changes.gid ?? -1);
+      if (changes.mode !== undefined) system.changeMode(fd, changes.mode);
+      if (changes.accessed !== undefined || changes.modified !== undefined) {
+        putTime(this.#times, 0, changes.accessed);
+        putTime(this.#times, 16, changes.modified);
+        system.changeTimes(fd, this.#times);
+      }
+      this.#statx.read(fd, '');
+    });
+    return this.#statx;
+  }
+
+  create(parent: NodeId, name: string, mode: number, { flags, killSetId }: OpenRequest, caller: Caller): Created {
+    const directory = this.#inodes.get(parent);
+    const directoryFd = this.#inodes.directory(directory);
+    checkedName(name);
+    const passed = (flags & system.PASSED_FLAGS) | constants.O_CREAT | constants.O_NONBLOCK | O_NOFOLLOW;
+    const fd = this.#credentials.as(caller, () => system.openAt(directoryFd, name, passed, mode & 0o7777));
+    return this.#created(fd, directory, name, flags, killSetId);
+  }
+
+  createTemporary(parent: NodeId, mode: number, { flags }: OpenRequest, caller: Caller): Created {
+    const directory = this.#inodes.directory(this.#inodes.get(parent));
+    const passed = (flags & (ACCESS_MODE | constants.O_EXCL)) | O_TMPFILE;
+    const fd = this.#credentials.as(caller, () => system.openAt(directory, '.', passed, mode & 0o7777));
+    return this.#created(fd, undefined, '', flags, false);
+  }
+
+  makeNode(parent: NodeId, name: string, mode: number, device: number, caller: Caller): Entry {
+    return this.#make(parent, name, caller, (fd) => {
+      system.makeNodeAt(fd, name, mode, device);
+    });
+  }
+
+  makeDirectory(parent: NodeId, name: string, mode: number, caller: Caller): Entry {
+    return this.#make(parent, name, caller, (fd) => {
+      system.makeDirectoryAt(fd, name, mode & 0o7777);
+    });
+  }
+
+  makeLink(parent: NodeId, name: string, target: Buffer, caller: Caller): Entry {
+    return this.#make(parent, name, caller, (fd) => {
+      system.makeLinkAt(target, fd, name);
+    });
+  }
+
+  link(node: NodeId, parent: NodeId, name: string): Entry {
+    const inode = this.#inodes.get(node);
+    const directory = this.#inodes.get(parent);
+    const directoryFd = this.#inodes.directory(directory);
+    checkedName(name);
+    this.#inodes.withDescriptor(inode, (fd) => {
+      system.linkDescriptorAt(fd, directoryFd, name);
+    });
+    return this.#entry(directory, name);
+  }
+
+  unlink(parent: NodeId, name: string): void {
+    this.#remove(parent, name, false);
+  }
+
+  removeDirectory(parent: NodeId, name: string): void {
+    this.#remove(parent, name, true);
+  }
+
+  rename(parent: NodeId, name: string, newParent: NodeId, newName: string, flags: number): void {
+    const from = this.#inodes.get(parent);
+    const to = this.#inodes.get(newParent);
+    checkedName(name);
+    checkedName(newName);
+    const isExchange = (flags & RENAME_EXCHANGE) !== 0;
+    const replaced = isExchange ? undefined : this.#inodes.losingName(to, newName);
+    try {
+      system.renameAt(this.#inodes.directory(from), name, this.#inodes.directory(to), newName, flags);
+    } catch (error) {
+      this.#inodes.kept(replaced);
+      throw error;
+    }
+    if (this.#statx.read(this.#inodes.directory(to), newName)) {
+      // Renaming one name of a file to another of its names does nothing.
+      if (this.#inodes.known() === replaced) this.#inodes.kept(replaced);
+      else this.#inodes.removed(replaced);
+      this.#inodes.moved(to, newName);
+    } else this.#inodes.removed(replaced);
+    if (isExchange && this.#statx.read(this.#inodes.directory(from), name)) this.#inodes.moved(from, name);
+  }
+
+  write(opened: OpenedFile, from: Buffer, at: number, size: number, offset: number, killSetId: boolean): Answer<number> {
+    const fd = fdOf(opened);
+    if (killSetId) {
+      this.#statx.read(fd, '');
+      this.#takeSetId(fd);
+    }
+    const written = system.asSystemCall(() => system.writeAll(fd, from, at, size, offset));
+    if (!(opened as OpenedBacking).isSynchronous) return written;
+    return mapWaiting(this.#errands.run({ call: 'fdatasync', fd: system.duplicate(fd) }), () => written);
+  }
+
+  sync(opened: OpenedFile, dataOnly: boolean): Waiting<void> {
+    return this.#errand({ call: dataOnly ? 'fdatasync' : 'fsync', fd: system.duplicate(fdOf(opened)) });
+  }
+
+  syncAll(): Waiting<void> {
+    const fd = system.openAt(this.#inodes.root.fd, '.', constants.O_RDONLY | constants.O_DIRECTORY);
+    return this.#errand({ call: 'syncfs', fd });
+  }
+
+  allocate(opened: OpenedFile, mode: number, offset: number, length: number, caller: Caller): Waiting<void> {
+    const fd = fdOf(opened);
+    this.#takeSetIdFrom(fd, caller);
+    return this.#errand({ call: 'fallocate', fd: system.duplicate(fd), mode, offset, length });
+  }
+
+  copyRange(from: OpenedFile, fromOffset: number, to: OpenedFile, toOffset: number, length: number, caller: Caller): Answer<number> {
+    const target = fdOf(to);
+    this.#takeSetIdFrom(target, caller);
+    const fd = system.duplicate(fdOf(from));
+    return this.#errands.run({ call: 'copy_file_range', fd, offset: fromOffset, to: system.duplicate(target), toOffset, length });
+  }
+
+  getLock(node: NodeId, request: LockRequest): FileLock {
+    return this.#locks.get(node, request);
+  }
+
+  setLock(node: NodeId, request: LockRequest, wait: boolean): Answer<void> {
+    return this.#locks.set(node, request, wait);
+  }
+
+  #errand(errand: Errand): Waiting<void> {
+    return mapWaiting(this.#errands.run(errand), () => undefined);
+  }
+
+  /** Looks a name up; counts one lookup. Throws ENOENT. */
+  #entry(directory: Inode, name: string): Entry {
+    if (!this.#statx.read(this.#inodes.directory(directory), name)) throw systemCallError(Errno.ENOENT);
+    return this.#counted(this.#inodes.found(directory, name));
+  }
+
+  /** The entry of the attributes just read. */
+  #counted(inode: Inode): Entry {
+    inode.lookups++;
+    this.#answer.node = inode.id;
+    return this.#answer;
+  }
+
+  /** Of a listed name; undefined where it has gone since, or cannot be looked at. */
+  #listedEntry(directory: Inode, name: string): Entry | undefined {
+    try {
+      return this.#entry(directory, name);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #make(parent: NodeId, name: string, caller: Caller, make: (fd: number) => void): Entry {
+    const directory = this.#inodes.get(parent);
+    const fd = this.#inodes.directory(directory);
+    checkedName(name);
+    this.#credentials.as(caller, () => {
+      make(fd);
+    });
+    return this.#entry(directory, name);
+  }
+
+  /** `directory` undefined: a file without a name. */
+  #created(fd: number, directory: Inode | undefined, name: string, flags: number, killSetId: boolean): Created {
+    try {
+      this.#statx.read(fd, '');
+      if (!isRegularMode(this.#statx.mode)) throw systemCallError(Errno.EEXIST);
+      if (killSetId) this.#takeSetId(fd);
+      const inode = this.#inodes.found(directory, name);
+      if (directory === undefined) {
+        inode.fd = system.openAt(-100, system.procPath(fd), system.O_PATH);
+        inode.isNameless = true;
+      }
+      const opened = this.#opened(fd, inode, flags);
+      return { entry: this.#counted(inode), opened };
+    } catch (error) {
+      system.closeDescriptor(fd);
+      throw error;
+    }
+  }
+
+  /** The attributes are those just read. */
+  #opened(fd: number, inode: Inode, flags: number): OpenedFile {
+    this.#open++;
+    // The kernel would write to a backing file as this process, which keeps the set-ID bits that a write must take away.
+    const hasSetId = (this.#statx.mode & (SET_USER_ID | SET_GROUP_ID)) !== 0;
+    return new OpenedBacking(fd, inode, flags, this.#exclusive, !hasSetId);
+  }
+
+  #remove(parent: NodeId, name: string, isDirectory: boolean): void {
+    const directory = this.#inodes.get(parent);
+    checkedName(name);
+    const inode = this.#inodes.losingName(directory, name);
+    try {
+      system.unlinkAt(this.#inodes.directory(directory), name, isDirectory);
+    } catch (error) {
+      this.#inodes.kept(inode);
+      throw error;
+    }
+    this.#inodes.removed(inode);
+  }
+
+  #truncate(fd: number, size: number, killSetId: boolean): void {
+    system.truncateOpen(fd, size);
+    if (!killSetId) return;
+    this.#statx.read(fd, '');
+    this.#takeSetId(fd);
+  }
+
+  /** Takes set-ID bits away where the caller may not keep them: what the kernel does not tell of these operations. */
+  #takeSetIdFrom(fd: number, { uid }: Caller): void {
+    if (uid === 0) return;
+    this.#statx.read(fd, '');
+    this.#takeSetId(fd);
+  }
+
+  /** As the kernel does at a write: the set-user-ID bit, and the set-group-ID bit where the group may execute. The attributes are those just read. */
+  #takeSetId(fd: number): void {
+    const { mode } = this.#statx;
+    let kept = mode & 0o7777 & ~SET_USER_ID;
+    if ((mode & GROUP_EXECUTE) !== 0) kept &= ~SET_GROUP_ID;
+    if (kept === (mode & 0o7777) || !isRegularMode(mode)) return;
+    system.changeModeOfOpen(fd, kept);
+    this.#statx.read(fd, '');
+  }
+
+  #place(node: NodeId): system.Place {
+    return this.#inodes.place(this.#inodes.get(node));
+  }
+}
+
+const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
+
+function fdOf(opened: OpenedFile): number {
+  if (opened instanceof OpenedBacking) return opened.fd;
+  throw systemCallError(Errno.EBADF);
+}
+
+/** Names come from the kernel, which has taken paths apart; whatever else comes must not lead elsewhere. */
+function checkedName(name: string): string {
+  if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0')) throw systemCallError(Errno.EINVAL);
+  return name;
+}
+
+function putTime(times: Buffer, at: number, time: Time | 'now' | undefined): void {
+  if (time === undefined || time === 'now') {
+    times.writeBigInt64LE(0n, at);
+    times.writeBigInt64LE(BigInt(time === 'now' ? UTIME_NOW : UTIME_OMIT), at + 8);
+    return;
+  }
+  times.writeBigInt64LE(BigInt(time.seconds), at);
+  times.writeBigInt64LE(BigInt(time.nanoseconds), at + 8);
+}
+
+function keepsAccessLists(rootFd: number): boolean {
+  try {
+    system.getAttribute({ fd: rootFd, name: '' }, ACCESS_LIST);
+    return true;
+  } catch {
+    return false;
+  }
+}
