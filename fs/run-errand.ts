@@ -41,9 +41,9 @@ function start(errand: Errand): Promise<number> {
 
 function call(call: ReturnType<typeof libc.func>, ...args: unknown[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    call.async(...args, (error: unknown, result: number) => {
+    call.async(...args, (error: Error | null, result: number) => {
       // errno is that of the pool's thread, carried over to this one for the time of the callback.
-      if (error !== null && error !== undefined) reject(error as Error);
+      if (error !== null) reject(error);
       else if (result < 0) reject(systemCallError(koffi.errno()));
       else resolve(result);
     });

@@ -339,13 +339,14 @@ export class BackingDirectory implements FileSystem {
   }
 
   write(opened: OpenedFile, from: Buffer, at: number, size: number, offset: number, killSetId: boolean): Answer<number> {
-    const fd = fdOf(opened);
+    if (!(opened instanceof OpenedBacking)) throw systemCallError(Errno.EBADF);
+    const { fd } = opened;
     if (killSetId) {
       this.#statx.read(fd, '');
       this.#takeSetId(fd);
     }
     const written = system.asSystemCall(() => system.writeAll(fd, from, at, size, offset));
-    if (!(opened as OpenedBacking).isSynchronous) return written;
+    if (!opened.isSynchronous) return written;
     return mapWaiting(this.#errands.run({ call: 'fdatasync', fd: system.duplicate(fd) }), () => written);
   }
 

@@ -10,7 +10,7 @@ import { Errno, systemCallError } from '../../common/errors.js';
 const libc = koffi.load('libc.so.6');
 
 type Call = (...args: (number | bigint | Buffer | null)[]) => number;
-const declare = (prototype: string): Call => libc.func(prototype) as unknown as Call;
+const declare = (prototype: string): Call => libc.func(prototype);
 
 /** A call and its form that does not follow a link at the end of the path. */
 const byPlace = (prototype: string): { readonly follow: Call; readonly noFollow: Call } => ({
