@@ -5,6 +5,8 @@ export interface DirectoryMountOptions {
   readonly backing: string;
   /** Absolute path of an existing directory. */
   readonly mountPoint: string;
+  /** What mount(8) and df(1) show as the device; absent: the directory. */
+  readonly name?: string;
   readonly allowOther: boolean;
   /** Whether nobody else changes the directory while it is mounted: see BackingDirectory. */
   readonly exclusive: boolean;

@@ -51,10 +51,10 @@ class KernelDirectoryMount implements MountedDirectory {
   }
 
   async start(): Promise<void> {
-    const { mountPoint, backing, allowOther, trusted } = this.options;
+    const { mountPoint, backing, name, allowOther, trusted } = this.options;
     await this.#ready;
     try {
-      const device = await attach({ mountPoint, name: backing, allowOther, readOnly: false, trusted: trusted ?? false });
+      const device = await attach({ mountPoint, name: name ?? backing, allowOther, readOnly: false, trusted: trusted ?? false });
       this.#thread.own(device);
       this.#thread.tell({ kind: 'serve', device });
     } catch (error) {

@@ -1,6 +1,6 @@
 /**
  * Mounts a plain directory, as scripts/mount-directory says. Without --foreground it returns once the mount answers, and a process of its own serves it until
- * it is unmounted.
+ * it is unmounted. SIGUSR2 makes it say its counters.
  */
 
 import { Command, Option } from 'commander';
@@ -9,7 +9,7 @@ import { closeSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { asButlerfsError, exitStatusOf } from '../../common/errors.js';
-import type { DirectoryMountOptions } from '../../mounts/directory/contract.js';
+import type { DirectoryMountOptions, MountedDirectory } from '../../mounts/directory/contract.js';
 import { mountDirectory } from '../../mounts/directory/directory-mount.js';
 
 interface Flags {
@@ -19,6 +19,7 @@ interface Flags {
   readonly trusted: boolean;
   readonly passthrough: boolean;
   readonly foreground: boolean;
+  readonly name?: string;
   readonly log?: string;
 }
 
@@ -34,6 +35,7 @@ const program = new Command('mount-directory')
   .option('--shared', 'others change the directory while it is mounted', false)
   .option('--trusted', 'set-user-ID programs and device files work (root)', false)
   .option('--no-passthrough', 'every read and write goes through the daemon')
+  .option('--name <text>', 'what mount(8) and df(1) show as the device (default: the directory)')
   .option('--foreground', 'stay until it is unmounted', false)
   .option('--log <file>', 'where what goes wrong is written (default: nowhere)')
   .action(main);
@@ -51,13 +53,21 @@ async function main(directory: string, mountPoint: string, flags: Flags): Promis
     transport: flags.transport,
     trusted: flags.trusted,
     passthrough: flags.passthrough,
+    ...(flags.name === undefined ? {} : { name: flags.name }),
   };
   const mounted = await mountDirectory(options, (error) => {
     process.stderr.write(`${new Date().toISOString()} ${error.message}\n`);
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void mounted.unmount());
+  process.on('SIGUSR2', () => void sayStatistics(mounted));
   report(null);
   await mounted.ended;
+}
+
+/** One line of JSON where errors go, too. */
+async function sayStatistics(mounted: MountedDirectory): Promise<void> {
+  const said = await mounted.statistics().catch((error: unknown) => ({ error: asButlerfsError(error).message }));
+  process.stderr.write(`${JSON.stringify(said)}\n`);
 }
 
 function report(error: string | null): void {
@@ -83,12 +93,13 @@ async function startInBackground(places: readonly string[], flags: Flags): Promi
   child.unref();
 }
 
-function argumentsOf({ transport, allowOther, shared, trusted, passthrough }: Flags, places: readonly string[]): string[] {
+function argumentsOf({ transport, allowOther, shared, trusted, passthrough, name }: Flags, places: readonly string[]): string[] {
   const flags = [
     ...(allowOther ? ['--allow-other'] : []),
     ...(shared ? ['--shared'] : []),
     ...(trusted ? ['--trusted'] : []),
     ...(passthrough ? [] : ['--no-passthrough']),
+    ...(name === undefined ? [] : ['--name', name]),
   ];
   return ['--foreground', '--transport', transport, ...flags, '--', ...places];
 }
