@@ -77,6 +77,11 @@ export interface Waiting<T> {
    * fetch, which has a deadline of its own between two bytes) or only by an interrupt (a lock that somebody else holds).
    */
   readonly deadline?: number | undefined;
+  /**
+   * False: a signal to the caller does not end it. For what a local disk does not break off either (fsync(2), fallocate(2)): callers do not expect EINTR
+   * of it, and even a stop and a continue is such a signal. Absent: it does.
+   */
+  readonly interruptible?: boolean | undefined;
 }
 
 export type Outcome<T> = { readonly value: T } | { readonly error: unknown };
@@ -105,6 +110,7 @@ export function mapWaiting<T, U>(waiting: Waiting<T>, make: (value: T) => U): Wa
       waiting.abort();
     },
     deadline: waiting.deadline,
+    interruptible: waiting.interruptible,
   };
 }
 

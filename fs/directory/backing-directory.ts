@@ -16,11 +16,9 @@ import {
   type DirectoryPosition,
   type DirectorySink,
   type Entry,
-  type FileLock,
   type FileSystem,
   type FileSystemTotals,
   type FileSystemTraits,
-  type LockRequest,
   mapWaiting,
   type NodeId,
   type OpenedFile,
@@ -48,6 +46,11 @@ export interface BackingDirectoryOptions {
   readonly exclusive: boolean;
   /** Whether the calling thread does nothing else: see {@link Credentials}. */
   readonly ownsThread: boolean;
+  /**
+   * Who keeps POSIX and flock(2) locks. To the processes on one mount it is the same; kept here, every close(2) costs a request more (FLUSH), because
+   * POSIX locks end with it.
+   */
+  readonly locks: 'kernel' | 'here';
 }
 
 const EXCLUSIVE_SECONDS = 86_400;
@@ -63,6 +66,7 @@ const UTIME_OMIT = 0x3ffffffe;
 const RENAME_EXCHANGE = 2;
 const ACCESS_LIST = 'system.posix_acl_access';
 
+/** An open file below. `size` is that at the time of opening. */
 class OpenedBacking implements OpenedFile {
   readonly fd: number;
   readonly inode: Inode;
@@ -71,8 +75,10 @@ class OpenedBacking implements OpenedFile {
   readonly isSynchronous: boolean;
   readonly keepCache: boolean;
   readonly backing: number | undefined;
+  readonly size: number;
 
-  constructor(fd: number, inode: Inode, flags: number, keepCache: boolean, passthrough: boolean) {
+  constructor(fd: number, inode: Inode, size: number, flags: number, keepCache: boolean, passthrough: boolean) {
+    this.size = size;
     this.fd = fd;
     this.inode = inode;
     this.isWritable = (flags & ACCESS_MODE) !== constants.O_RDONLY;
@@ -84,6 +90,9 @@ class OpenedBacking implements OpenedFile {
 
 export class BackingDirectory implements FileSystem {
   readonly traits: FileSystemTraits;
+  readonly flush?: FileSystem['flush'];
+  readonly getLock?: FileSystem['getLock'];
+  readonly setLock?: FileSystem['setLock'];
   readonly #statx: Statx;
   readonly #inodes: Inodes;
   readonly #readers = new DirectoryReaders();
@@ -97,7 +106,7 @@ export class BackingDirectory implements FileSystem {
   #open = 0;
 
   /** Throws the SystemCallError of opening the root. */
-  constructor({ root, errands, exclusive, ownsThread }: BackingDirectoryOptions) {
+  constructor({ root, errands, exclusive, ownsThread, locks }: BackingDirectoryOptions) {
     const rootFd = system.openAt(-100, Buffer.from(root).toString('latin1'), system.O_PATH | constants.O_DIRECTORY);
     this.#exclusive = exclusive;
     this.#statx = new Statx(exclusive ? EXCLUSIVE_SECONDS : SHARED_SECONDS);
@@ -112,6 +121,12 @@ export class BackingDirectory implements FileSystem {
       readdirPlus: 'adaptive',
       accessControlLists: keepsAccessLists(rootFd),
       negativeValidity: exclusive ? EXCLUSIVE_SECONDS : SHARED_SECONDS,
+    };
+    if (locks === 'kernel') return;
+    this.getLock = (node, request) => this.#locks.get(node, request);
+    this.setLock = (node, request, wait) => this.#locks.set(node, request, wait);
+    this.flush = (node, _opened, owner) => {
+      this.#locks.releaseOwner(node, owner, false);
     };
   }
 
@@ -204,10 +219,6 @@ export class BackingDirectory implements FileSystem {
     if (flockOwner !== undefined) this.#locks.releaseOwner(node, flockOwner, true);
     system.closeDescriptor(opened.fd);
     this.#open--;
-  }
-
-  flush(node: NodeId, _opened: OpenedFile, owner: bigint): void {
-    this.#locks.releaseOwner(node, owner, false);
   }
 
   seek(opened: OpenedFile, offset: number, whence: number): number {
@@ -347,7 +358,7 @@ export class BackingDirectory implements FileSystem {
     }
     const written = system.asSystemCall(() => system.writeAll(fd, from, at, size, offset));
     if (!opened.isSynchronous) return written;
-    return mapWaiting(this.#errands.run({ call: 'fdatasync', fd: system.duplicate(fd) }), () => written);
+    return mapWaiting(this.#run({ call: 'fdatasync', fd: system.duplicate(fd) }), () => written);
   }
 
   sync(opened: OpenedFile, dataOnly: boolean): Waiting<void> {
@@ -369,19 +380,15 @@ export class BackingDirectory implements FileSystem {
     const target = fdOf(to);
     this.#takeSetIdFrom(target, caller);
     const fd = system.duplicate(fdOf(from));
-    return this.#errands.run({ call: 'copy_file_range', fd, offset: fromOffset, to: system.duplicate(target), toOffset, length });
-  }
-
-  getLock(node: NodeId, request: LockRequest): FileLock {
-    return this.#locks.get(node, request);
-  }
-
-  setLock(node: NodeId, request: LockRequest, wait: boolean): Answer<void> {
-    return this.#locks.set(node, request, wait);
+    return this.#run({ call: 'copy_file_range', fd, offset: fromOffset, to: system.duplicate(target), toOffset, length });
   }
 
   #errand(errand: Errand): Waiting<void> {
-    return mapWaiting(this.#errands.run(errand), () => undefined);
+    return mapWaiting(this.#run(errand), () => undefined);
+  }
+
+  #run(errand: Errand): Waiting<number> {
+    return { ...mapWaiting(this.#errands.run(errand), (result) => result), interruptible: false };
   }
 
   /** Looks a name up; counts one lookup. Throws ENOENT. */
@@ -440,7 +447,7 @@ export class BackingDirectory implements FileSystem {
     this.#open++;
     // The kernel would write to a backing file as this process, which keeps the set-ID bits that a write must take away.
     const hasSetId = (this.#statx.mode & (SET_USER_ID | SET_GROUP_ID)) !== 0;
-    return new OpenedBacking(fd, inode, flags, this.#exclusive, !hasSetId);
+    return new OpenedBacking(fd, inode, this.#statx.size, flags, this.#exclusive, !hasSetId);
   }
 
   #remove(parent: NodeId, name: string, isDirectory: boolean): void {

@@ -49,10 +49,10 @@ export class ParkedRequests {
     });
   }
 
-  /** Gives up the wait of a request; undefined where it does not wait (any more). */
+  /** Gives up the wait of a request; undefined where it does not wait (any more), or goes on in spite of signals. */
   interrupt(unique: number): ParkedRequest | undefined {
     const entry = this.#byUnique.get(unique);
-    if (entry === undefined) return undefined;
+    if (entry === undefined || entry.waiting.interruptible === false) return undefined;
     this.#byUnique.delete(unique);
     entry.waiting.abort();
     return entry;
