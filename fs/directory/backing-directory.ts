@@ -90,9 +90,9 @@ class OpenedBacking implements OpenedFile {
 
 export class BackingDirectory implements FileSystem {
   readonly traits: FileSystemTraits;
-  readonly flush?: FileSystem['flush'];
-  readonly getLock?: FileSystem['getLock'];
-  readonly setLock?: FileSystem['setLock'];
+  readonly flush?: NonNullable<FileSystem['flush']>;
+  readonly getLock?: NonNullable<FileSystem['getLock']>;
+  readonly setLock?: NonNullable<FileSystem['setLock']>;
   readonly #statx: Statx;
   readonly #inodes: Inodes;
   readonly #readers = new DirectoryReaders();

@@ -18,7 +18,7 @@ interface SharedFile {
 
 /** Shared files without a use that stay open. Each keeps its object from eviction, until room is wanted. */
 const IDLE_SHARED_LIMIT = 128;
-/** Files smaller than this, in bytes, are read through the page cache: registering a backing file costs more than their few reads. */
+/** Files smaller than this, in bytes, are read through the page cache: registering a backing file costs more than their few reads. Measured. */
 const SMALLEST_PASSTHROUGH = 256 * 1024;
 
 export class OpenFiles {
@@ -30,6 +30,8 @@ export class OpenFiles {
   /** By handle number; numbers of closed files are used again. 0 is never given. */
   readonly #handles: (Handle | undefined)[] = [undefined];
   readonly #free: number[] = [];
+  /** Inodes that the kernel may have written to past its page cache, whose pages are then old. */
+  readonly #writtenBehind = new Set<NodeId>();
   #count = 0;
 
   constructor(fileSystem: FileSystem, device: number, passthrough: boolean) {
@@ -59,7 +61,7 @@ export class OpenFiles {
     const shared = this.#shared.get(node);
     if (shared === undefined) return false;
     if (shared.uses++ === 0) this.#idleShared.delete(node);
-    this.#reply(reply, node, shared.opened);
+    this.#reply(reply, node, shared.opened, true);
     return true;
   }
 
@@ -74,7 +76,7 @@ export class OpenFiles {
       }
       this.#shared.set(node, { opened, uses: 1 });
     }
-    this.#reply(reply, node, opened);
+    this.#reply(reply, node, opened, readOnly);
   }
 
   release(handle: number, flockOwner: bigint | undefined): void {
@@ -97,6 +99,7 @@ export class OpenFiles {
 
   /** The kernel forgets the inode: nothing of it stays open. */
   forget(node: NodeId): void {
+    this.#writtenBehind.delete(node);
     if (this.#idleShared.has(node)) this.#dropShared(node);
     else this.#backing.drop(node);
   }
@@ -123,7 +126,7 @@ export class OpenFiles {
     this.#fileSystem.release(node, shared.opened, undefined);
   }
 
-  #reply(reply: ReplyBuffer, node: NodeId, opened: OpenedFile): void {
+  #reply(reply: ReplyBuffer, node: NodeId, opened: OpenedFile, readOnly: boolean): void {
     const handle = this.#free.pop() ?? this.#handles.length;
     this.#handles[handle] = { node, opened };
     this.#count++;
@@ -131,9 +134,14 @@ export class OpenFiles {
       reply.open(handle, OpenFlag.DIRECT_IO, 0);
       return;
     }
-    const isSmall = opened.shareable === true && opened.size !== undefined && opened.size < SMALLEST_PASSTHROUGH;
+    const isSmall = readOnly && opened.size !== undefined && opened.size < SMALLEST_PASSTHROUGH;
     const backingId = this.#backing.acquire(node, isSmall ? undefined : opened.backing);
-    const flags = backingId > 0 ? OpenFlag.PASSTHROUGH : opened.keepCache === true ? OpenFlag.KEEP_CACHE : 0;
-    reply.open(handle, flags, backingId);
+    if (backingId > 0) {
+      if (!readOnly) this.#writtenBehind.add(node);
+      reply.open(handle, OpenFlag.PASSTHROUGH, backingId);
+      return;
+    }
+    const hasOldPages = this.#writtenBehind.delete(node);
+    reply.open(handle, opened.keepCache === true && !hasOldPages ? OpenFlag.KEEP_CACHE : 0, 0);
   }
 }

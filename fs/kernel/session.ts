@@ -32,8 +32,12 @@ const DEFAULT_DEADLINE = 60_000;
 const EAGAIN = 11;
 const EINTR = 4;
 const ENOENT_READ = 2;
-/** Reads tried before sleeping, about 100 microseconds: a client that works through a tree asks again sooner, and sleeping costs more than that. */
-const SPINS = 400;
+/**
+ * Reads tried before sleeping: up to about 200 microseconds, because a client that works through a tree asks again sooner, and sleeping costs more than
+ * that. Where it is in vain, as when client and daemon share a busy core, fewer are tried the next time.
+ */
+const MOST_SPINS = 400;
+const FEWEST_SPINS = 20;
 /** Requests after which the wake pipe and the deadlines are looked at though there are more. */
 const WAKE_INTERVAL = 32;
 
@@ -82,10 +86,12 @@ export class KernelSession {
       return over;
     };
     let idle = 0;
+    let spins = MOST_SPINS;
     let served = 0;
     for (;;) {
       const size = read(device, request.bytes);
       if (size > 0) {
+        if (idle > 1) spins = Math.min(MOST_SPINS, 2 * spins);
         idle = 0;
         this.#serve(size);
         // However busy the kernel is, what others wait for is not forgotten.
@@ -95,7 +101,8 @@ export class KernelSession {
       const errno = lastErrno();
       // 0: the other end is closed. ENOENT: the request was interrupted before it was read. EINTR: a signal.
       if (size === 0 || (errno !== EAGAIN && errno !== EINTR && errno !== ENOENT_READ)) break;
-      if (++idle < SPINS) continue;
+      if (++idle < spins) continue;
+      spins = Math.max(FEWEST_SPINS, spins >> 1);
       poll.wait(parked.untilExpiry);
       idle = 0;
       if (isOver()) break;

@@ -11,6 +11,8 @@ export interface DirectoryMountOptions {
   /** Whether nobody else changes the directory while it is mounted: see BackingDirectory. */
   readonly exclusive: boolean;
   readonly transport: 'kernel' | 'libfuse';
+  /** Who keeps locks: see BackingDirectory. Default: the kernel. */
+  readonly locks?: 'kernel' | 'here';
   /** Whether set-user-ID programs and device files on it work; root only. */
   readonly trusted?: boolean;
   /** Milliseconds after which a wait is given up with ETIMEDOUT. */

@@ -22,6 +22,7 @@ class DirectoryThread {
     root: options.backing,
     exclusive: options.exclusive,
     ownsThread: true,
+    locks: options.locks ?? 'kernel',
     errands: {
       run: (errand) =>
         this.#questions.ask((token) => {

@@ -18,6 +18,7 @@ interface Flags {
   readonly shared: boolean;
   readonly trusted: boolean;
   readonly passthrough: boolean;
+  readonly locks: 'kernel' | 'here';
   readonly foreground: boolean;
   readonly name?: string;
   readonly log?: string;
@@ -34,6 +35,7 @@ const program = new Command('mount-directory')
   .option('--allow-other', 'other users may look in', false)
   .option('--shared', 'others change the directory while it is mounted', false)
   .option('--trusted', 'set-user-ID programs and device files work (root)', false)
+  .addOption(new Option('--locks <keeper>', 'who keeps locks').choices(['kernel', 'here']).default('kernel'))
   .option('--no-passthrough', 'every read and write goes through the daemon')
   .option('--name <text>', 'what mount(8) and df(1) show as the device (default: the directory)')
   .option('--foreground', 'stay until it is unmounted', false)
@@ -53,6 +55,7 @@ async function main(directory: string, mountPoint: string, flags: Flags): Promis
     transport: flags.transport,
     trusted: flags.trusted,
     passthrough: flags.passthrough,
+    locks: flags.locks,
     ...(flags.name === undefined ? {} : { name: flags.name }),
   };
   const mounted = await mountDirectory(options, (error) => {
@@ -93,7 +96,7 @@ async function startInBackground(places: readonly string[], flags: Flags): Promi
   child.unref();
 }
 
-function argumentsOf({ transport, allowOther, shared, trusted, passthrough, name }: Flags, places: readonly string[]): string[] {
+function argumentsOf({ transport, locks, allowOther, shared, trusted, passthrough, name }: Flags, places: readonly string[]): string[] {
   const flags = [
     ...(allowOther ? ['--allow-other'] : []),
     ...(shared ? ['--shared'] : []),
@@ -101,7 +104,7 @@ function argumentsOf({ transport, allowOther, shared, trusted, passthrough, name
     ...(passthrough ? [] : ['--no-passthrough']),
     ...(name === undefined ? [] : ['--name', name]),
   ];
-  return ['--foreground', '--transport', transport, ...flags, '--', ...places];
+  return ['--foreground', '--transport', transport, '--locks', locks, ...flags, '--', ...places];
 }
 
 program.parseAsync().catch((error: unknown) => {
