@@ -1,7 +1,8 @@
 /** One request at a time: what was asked, the reply under construction, and the ways to end it. The operations in `operations/` work on it. */
 
-import { ButlerfsError, Errno, type ErrorCode, errnoOf, SystemCallError } from '../../common/errors.js';
+import { Errno, errnoOf } from '../../common/errors.js';
 import { type Answer, type FileSystem, isWaiting, type NodeId, type OpenedDirectory, type Outcome, type Waiting } from '../contract.js';
+import { isQuiet } from '../quiet-errors.js';
 import { write } from './native.js';
 import { OpenFiles } from './open-files.js';
 import { ParkedRequests, type ParkedRequest } from './parked.js';
@@ -22,20 +23,6 @@ export interface ConversationOptions {
 /** Largest read and write in bytes. */
 export const LARGEST_TRANSFER = 1 << 20;
 const PAGE = 4096;
-
-/** Failures that say something of the question, not of the mount: programs try names and go on. */
-const QUIET_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'unknown-dataset-type',
-  'unknown-dimension',
-  'unknown-value',
-  'unknown-collection',
-  'unknown-path',
-  'invalid-value',
-  'ambiguous',
-  'read-only',
-  'unsupported',
-  'interrupted',
-]);
 
 export class Conversation {
   readonly fileSystem: FileSystem;
@@ -128,15 +115,15 @@ export class Conversation {
 
   #fail(error: unknown, request: ParkedRequest): void {
     const errno = errnoOf(error);
-    const isQuiet = error instanceof ButlerfsError ? QUIET_CODES.has(error.code) : error instanceof SystemCallError && errno !== Errno.EIO;
+    const quiet = isQuiet(error);
     const { negativeValidity } = this.fileSystem.traits;
-    if (request.opcode === Opcode.LOOKUP && isQuiet && errno === Errno.ENOENT && negativeValidity > 0) {
+    if (request.opcode === Opcode.LOOKUP && quiet && errno === Errno.ENOENT && negativeValidity > 0) {
       this.reply.length = 0;
       this.reply.negativeEntry(negativeValidity);
       this.replyTo(request, 0);
       return;
     }
-    if (!isQuiet) this.#onError(error, opcodeName(request.opcode), request.node);
+    if (!quiet) this.#onError(error, opcodeName(request.opcode), request.node);
     this.replyTo(request, errno);
   }
 
