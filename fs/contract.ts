@@ -122,6 +122,11 @@ export interface OpenedFile {
    * {@link FileSystem.read} and {@link FileSystem.write}.
    */
   readonly backing?: number | undefined;
+  /**
+   * Whether, with {@link backing}, it may be written through a shared mapping, which changes its times without a word to the transport: attributes that the
+   * kernel has from before are to go. While it is open the file system gives attributes no validity.
+   */
+  readonly mayBeMapped?: boolean | undefined;
   /** Whether pages that the kernel has from an earlier open are still good. */
   readonly keepCache?: boolean | undefined;
   /** Whether every read goes to the file system, past the page cache: for text made on the spot, whose size is not known before. */
@@ -183,7 +188,7 @@ export interface DirectoryPosition {
 
 /** What the kernel must forget because it is no longer so. Sent by another thread than the one that answers requests (else: deadlock). */
 export type Invalidation =
-  /** Attributes, and the pages from `offset` on for `length` bytes (absent: all); for a directory, its cached listing. */
+  /** Attributes, and the pages from `offset` on for `length` bytes (absent: all); for a directory, its cached listing. Offset -1: attributes only. */
   | { readonly kind: 'node'; readonly node: NodeId; readonly offset?: number; readonly length?: number }
   /** The name, and with it the subtree of names below. */
   | { readonly kind: 'entry'; readonly parent: NodeId; readonly name: string }

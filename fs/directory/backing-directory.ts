@@ -75,6 +75,7 @@ class OpenedBacking implements OpenedFile {
   readonly isSynchronous: boolean;
   readonly keepCache: boolean;
   readonly backing: number | undefined;
+  readonly mayBeMapped: boolean;
   readonly size: number;
 
   constructor(fd: number, inode: Inode, size: number, flags: number, keepCache: boolean, passthrough: boolean) {
@@ -85,6 +86,7 @@ class OpenedBacking implements OpenedFile {
     this.isSynchronous = this.isWritable && (flags & (constants.O_SYNC | constants.O_DSYNC)) !== 0;
     this.keepCache = keepCache;
     this.backing = passthrough ? fd : undefined;
+    this.mayBeMapped = passthrough && (flags & ACCESS_MODE) === constants.O_RDWR;
   }
 }
 
@@ -153,9 +155,11 @@ export class BackingDirectory implements FileSystem {
   }
 
   attributes(node: NodeId, opened: OpenedFile | undefined): Attributes {
-    if (opened instanceof OpenedBacking) this.#statx.read(opened.fd, '');
-    else this.#inodes.stat(this.#inodes.get(node));
-    return this.#statx;
+    const isOpened = opened instanceof OpenedBacking;
+    const inode = isOpened ? opened.inode : this.#inodes.get(node);
+    if (isOpened) this.#statx.read(opened.fd, '');
+    else this.#inodes.stat(inode);
+    return this.#attributesOf(inode);
   }
 
   readLink(node: NodeId): Buffer {
@@ -217,6 +221,7 @@ export class BackingDirectory implements FileSystem {
   release(node: NodeId, opened: OpenedFile, flockOwner: bigint | undefined): void {
     if (!(opened instanceof OpenedBacking)) return;
     if (flockOwner !== undefined) this.#locks.releaseOwner(node, flockOwner, true);
+    if (opened.mayBeMapped) opened.inode.mappable--;
     system.closeDescriptor(opened.fd);
     this.#open--;
   }
@@ -271,7 +276,7 @@ export class BackingDirectory implements FileSystem {
       }
       this.#statx.read(fd, '');
     });
-    return this.#statx;
+    return this.#attributesOf(inode);
   }
 
   create(parent: NodeId, name: string, mode: number, { flags, killSetId }: OpenRequest, caller: Caller): Created {
@@ -401,7 +406,14 @@ export class BackingDirectory implements FileSystem {
   #counted(inode: Inode): Entry {
     inode.lookups++;
     this.#answer.node = inode.id;
+    this.#attributesOf(inode);
     return this.#answer;
+  }
+
+  /** The attributes just read, which are the inode's. What may change by a mapping is asked for each time. */
+  #attributesOf(inode: Inode): Attributes {
+    if (inode.mappable > 0) this.#statx.validity = 0;
+    return this.#statx;
   }
 
   /** Of a listed name; undefined where it has gone since, or cannot be looked at. */
@@ -447,7 +459,9 @@ export class BackingDirectory implements FileSystem {
     this.#open++;
     // The kernel would write to a backing file as this process, which keeps the set-ID bits that a write must take away.
     const hasSetId = (this.#statx.mode & (SET_USER_ID | SET_GROUP_ID)) !== 0;
-    return new OpenedBacking(fd, inode, this.#statx.size, flags, this.#exclusive, !hasSetId);
+    const opened = new OpenedBacking(fd, inode, this.#statx.size, flags, this.#exclusive, !hasSetId);
+    if (opened.mayBeMapped) inode.mappable++;
+    return opened;
   }
 
   #remove(parent: NodeId, name: string, isDirectory: boolean): void {

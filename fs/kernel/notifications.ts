@@ -28,7 +28,7 @@ function frame(code: number, numbers: readonly (number | bigint)[], name?: strin
   const bytes = Buffer.alloc(fixed + text.length);
   bytes.writeUInt32LE(bytes.length, 0);
   bytes.writeInt32LE(code, 4);
-  numbers.forEach((number, i) => bytes.writeBigUInt64LE(BigInt(number), OUT_HEADER_SIZE + 8 * i));
+  numbers.forEach((number, i) => bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(number)), OUT_HEADER_SIZE + 8 * i));
   if (name !== undefined) {
     bytes.writeUInt32LE(text.length - 1, fixed - 8);
     bytes.writeUInt32LE(flags, fixed - 4);

@@ -2,6 +2,8 @@
 
 import type { FileSystem, NodeId, OpenedFile } from '../contract.js';
 import { BackingFiles } from './backing.js';
+import { write } from './native.js';
+import { notificationFrame } from './notifications.js';
 import { OpenFlag } from './protocol.js';
 import type { ReplyBuffer } from './reply.js';
 
@@ -23,6 +25,7 @@ const SMALLEST_PASSTHROUGH = 256 * 1024;
 
 export class OpenFiles {
   readonly #fileSystem: FileSystem;
+  readonly #device: number;
   readonly #backing: BackingFiles;
   readonly #shared = new Map<NodeId, SharedFile>();
   /** Least recently used first. */
@@ -36,6 +39,7 @@ export class OpenFiles {
 
   constructor(fileSystem: FileSystem, device: number, passthrough: boolean) {
     this.#fileSystem = fileSystem;
+    this.#device = device;
     this.#backing = new BackingFiles(device, passthrough);
   }
 
@@ -138,10 +142,17 @@ export class OpenFiles {
     const backingId = this.#backing.acquire(node, isSmall ? undefined : opened.backing);
     if (backingId > 0) {
       if (!readOnly) this.#writtenBehind.add(node);
+      if (opened.mayBeMapped === true) this.#dropAttributes(node);
       reply.open(handle, OpenFlag.PASSTHROUGH, backingId);
       return;
     }
     const hasOldPages = this.#writtenBehind.delete(node);
     reply.open(handle, opened.keepCache === true && !hasOldPages ? OpenFlag.KEEP_CACHE : 0, 0);
+  }
+
+  /** Unlike pages, attributes are dropped by the kernel at once, without asking this thread for anything. */
+  #dropAttributes(node: NodeId): void {
+    const frame = notificationFrame({ kind: 'node', node, offset: -1 });
+    write(this.#device, frame, frame.length);
   }
 }
