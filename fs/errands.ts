@@ -1,10 +1,12 @@
-/** System calls that may take long, done elsewhere than on the thread that talks to the kernel. */
+/** System calls that may take long (they wait for a disk), done elsewhere than on the thread that talks to the kernel. */
 
 import type { Waiting } from './contract.js';
 
 /** Descriptors are those of this process; whoever runs the errand closes them when it is over. Offsets and lengths in bytes. */
 export type Errand =
   | { readonly call: 'fsync' | 'fdatasync' | 'syncfs'; readonly fd: number }
+  /** Brings a part of a file into memory, so that it can be read without waiting. */
+  | { readonly call: 'load'; readonly fd: number; readonly offset: number; readonly length: number }
   | { readonly call: 'fallocate'; readonly fd: number; readonly mode: number; readonly offset: number; readonly length: number }
   | {
       readonly call: 'copy_file_range';

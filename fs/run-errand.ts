@@ -1,7 +1,8 @@
 /** Runs errands on Node's thread pool. For a thread with an event loop. */
 
 import koffi from 'koffi';
-import { closeSync } from 'node:fs';
+import { closeSync, read } from 'node:fs';
+import { promisify } from 'node:util';
 import { systemCallError } from '../common/errors.js';
 import type { Errand } from './errands.js';
 
@@ -32,10 +33,25 @@ function start(errand: Errand): Promise<number> {
       return call(fdatasync, errand.fd);
     case 'syncfs':
       return call(syncfs, errand.fd);
+    case 'load':
+      return load(errand.fd, errand.offset, errand.length);
     case 'fallocate':
       return call(fallocate, errand.fd, errand.mode, errand.offset, errand.length);
     case 'copy_file_range':
       return call(copyFileRange, errand.fd, [errand.offset], errand.to, [errand.toOffset], errand.length, 0);
+  }
+}
+
+const readAsync = promisify(read);
+
+/** Reading brings it into the page cache, and what follows it, as the system reads ahead. The bytes themselves are of no use here. */
+async function load(fd: number, offset: number, length: number): Promise<number> {
+  try {
+    const { bytesRead } = await readAsync(fd, Buffer.allocUnsafeSlow(length), 0, length, offset);
+    return bytesRead;
+  } catch (error) {
+    const { errno } = error as NodeJS.ErrnoException;
+    throw typeof errno === 'number' ? systemCallError(-errno) : error;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import koffi from 'koffi';
-import { constants, readSync, writeSync } from 'node:fs';
+import { constants, writeSync } from 'node:fs';
 import { Errno, systemCallError } from '../../common/errors.js';
 
 const libc = koffi.load('libc.so.6');
@@ -219,17 +219,6 @@ export function asSystemCall<T>(call: () => T): T {
     const { errno } = error as NodeJS.ErrnoException;
     throw typeof errno === 'number' ? systemCallError(-errno) : error;
   }
-}
-
-/** Reads until `size` bytes or the end of the file; returns how many. */
-export function readAll(fd: number, into: Buffer, at: number, size: number, offset: number): number {
-  let done = 0;
-  while (done < size) {
-    const got = readSync(fd, into, at + done, size - done, offset + done);
-    if (got === 0) break;
-    done += got;
-  }
-  return done;
 }
 
 /** Writes as much as there is room for; returns how much, and throws only where that is nothing. */

@@ -1,14 +1,13 @@
 import fc from 'fast-check';
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ButlerfsError, Errno } from '../../common/errors.js';
 import type { Attributes, DirectorySink, FileSystem, FileSystemTraits, OpenedFile, Waiting } from '../contract.js';
 import { readFully } from '../read-fully.js';
-import { read, setNonBlocking, socketPair, wakePipe } from './native.js';
-import { IN_HEADER_SIZE, Opcode, OUT_HEADER_SIZE, SILENT_OPCODES } from './protocol.js';
-import { KernelSession } from './session.js';
+import { Opcode, OUT_HEADER_SIZE, SILENT_OPCODES } from './protocol.js';
+import { type ConverseOptions, converse as converseWith, frame, u32 } from './testing/conversation.js';
 
 const TIME = { seconds: 1_500_000_000, nanoseconds: 250_000_000 };
 
@@ -25,25 +24,27 @@ class OneFile implements FileSystem {
   readonly forgotten: [number, number][] = [];
   aborted = 0;
   released = 0;
-  /** Of waits for `slow`. */
-  deadline: number | undefined;
+  /** Of names that never come, beside `slow`. */
+  deadlines: Readonly<Record<string, number>> = {};
+  onAbort: (() => void) | undefined;
 
   constructor(readonly fd: number) {}
 
   lookup(_parent: number, name: string) {
-    if (name === 'slow') return this.#never();
+    if (name === 'slow' || name in this.deadlines) return this.#never(this.deadlines[name]);
     if (name === 'broken') throw new ButlerfsError('wrong-digest', { what: 'broken' });
     if (name !== 'file') throw new ButlerfsError('unknown-path', { what: name });
     return { node: 2, attributes: this.attributes(2) };
   }
 
-  #never(): Waiting<never> {
+  #never(deadline: number | undefined): Waiting<never> {
     return {
       begin: () => undefined,
       abort: () => {
         this.aborted++;
+        this.onAbort?.();
       },
-      deadline: this.deadline,
+      deadline,
     };
   }
 
@@ -120,40 +121,8 @@ afterAll(() => {
   rmSync(directory, { recursive: true });
 });
 
-/** A request frame. */
-function frame(opcode: number, unique: number, node: number, body: Buffer = Buffer.alloc(0)): Buffer {
-  const bytes = Buffer.alloc(IN_HEADER_SIZE + body.length);
-  bytes.writeUInt32LE(bytes.length, 0);
-  bytes.writeUInt32LE(opcode, 4);
-  bytes.writeUInt32LE(unique, 8);
-  bytes.writeUInt32LE(node, 16);
-  body.copy(bytes, IN_HEADER_SIZE);
-  return bytes;
-}
-
-function u32(...values: number[]): Buffer {
-  const bytes = Buffer.alloc(4 * values.length);
-  values.forEach((value, i) => bytes.writeUInt32LE(value >>> 0, 4 * i));
-  return bytes;
-}
-
-/** Lets a session answer the frames over a socket that keeps packets apart, as /dev/fuse does, and returns the replies. */
-function converse(frames: readonly Buffer[], fileSystem: FileSystem = new OneFile(file)): Buffer[] {
-  const [kernel, device] = socketPair(true);
-  const [wake, waker] = wakePipe();
-  setNonBlocking(kernel);
-  setNonBlocking(device);
-  try {
-    for (const bytes of frames) writeSync(kernel, bytes);
-    writeSync(waker, 'x');
-    new KernelSession({ device, wake, fileSystem, onWake: () => false, onError: () => undefined }).run();
-    const replies: Buffer[] = [];
-    const buffer = Buffer.alloc(1 << 21);
-    for (let size = read(kernel, buffer); size > 0; size = read(kernel, buffer)) replies.push(Buffer.from(buffer.subarray(0, size)));
-    return replies;
-  } finally {
-    for (const fd of [kernel, device, wake, waker]) closeSync(fd);
-  }
+function converse(frames: readonly Buffer[], fileSystem: FileSystem = new OneFile(file), options: ConverseOptions = {}): Buffer[] {
+  return converseWith(frames, fileSystem, options);
 }
 
 const init = (minor: number, flags: number, flags2 = 0) =>
@@ -259,6 +228,29 @@ describe('the conversation with the kernel', () => {
       [4, -Errno.EINTR],
     ]);
     expect(fileSystem.aborted).toBe(2);
+  });
+
+  it('gives up a wait whose deadline has passed, with ETIMEDOUT, while one without end goes on', () => {
+    const fileSystem = new OneFile(file);
+    const names = ['endless', 'slow', 'quick', 'file'];
+    fileSystem.deadlines = { endless: Infinity, quick: 30 };
+    const started = performance.now();
+    const replies = converse(
+      names.map((name, i) => frame(Opcode.LOOKUP, 2 * i + 2, 1, Buffer.from(`${name}\0`))),
+      fileSystem,
+      {
+        deadline: 60,
+        // Two have a deadline.
+        onStart: (end) => (fileSystem.onAbort = () => fileSystem.aborted === 2 && end()),
+      },
+    );
+    expect(performance.now() - started).toBeGreaterThan(55);
+    expect(replies.map((reply) => [names[reply.readUInt32LE(8) / 2 - 1], reply.readInt32LE(4)])).toEqual([
+      ['file', 0],
+      ['quick', -Errno.ETIMEDOUT],
+      ['slow', -Errno.ETIMEDOUT],
+    ]);
+    expect(fileSystem.aborted).toBe(3);
   });
 
   it('hears what others wait for though requests keep coming', () => {
