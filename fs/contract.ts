@@ -262,7 +262,10 @@ export interface FileSystem {
   /** STATFS: df(1). Never waits. */
   totals(node: NodeId): FileSystemTotals;
 
-  /** READDIR, READDIRPLUS: getdents(2), entries after `from`. `.` and `..` are not wanted. After a {@link Waiting} it is called again, with an empty sink. */
+  /**
+   * READDIR, READDIRPLUS: getdents(2), entries after `from`; `.` and `..`, without attributes, may be among them. After a {@link Waiting} it is called
+   * again, with an empty sink.
+   */
   list(node: NodeId, from: DirectoryPosition, sink: DirectorySink, opened: OpenedDirectory | undefined): Answer<unknown>;
   /** OPENDIR. Lacking: the kernel caches listings and sends neither this nor RELEASEDIR. */
   openDirectory?(node: NodeId): OpenedDirectory;
@@ -290,8 +293,8 @@ export interface FileSystem {
    */
   poll?(opened: OpenedFile, events: number, handle: bigint | undefined): number;
 
-  /** LISTXATTR: listxattr(2): the names, each with a closing NUL. */
-  attributeNames(node: NodeId): Buffer;
+  /** LISTXATTR: listxattr(2): the names, each with a closing NUL. `caller`: where it is known who asks. */
+  attributeNames(node: NodeId, caller?: Caller): Buffer;
   /** GETXATTR: getxattr(2). Undefined answers ENODATA; a thrown `unsupported` makes the kernel stop asking for any of them. */
   attribute(node: NodeId, name: string): Buffer | undefined;
   /** SETXATTR: flags are XATTR_CREATE (1) and XATTR_REPLACE (2). `killSetGroupId`: an access list was set by one who may not keep the set-group-ID bit. */

@@ -185,7 +185,7 @@ export class BackingDirectory implements FileSystem {
     reader.seek(from);
     for (let listed = reader.peek(); listed !== undefined; listed = reader.peek()) {
       if (!sink.fits(listed.name)) return;
-      const entry = sink.plus ? this.#listedEntry(inode, listed.name) : undefined;
+      const entry = sink.plus && listed.name !== '.' && listed.name !== '..' ? this.#listedEntry(inode, listed.name) : undefined;
       sink.add(listed.name, listed.next, listed.type, listed.ino, entry);
       reader.advance();
     }
@@ -222,6 +222,8 @@ export class BackingDirectory implements FileSystem {
     if (!(opened instanceof OpenedBacking)) return;
     if (flockOwner !== undefined) this.#locks.releaseOwner(node, flockOwner, true);
     if (opened.mayBeMapped) opened.inode.mappable--;
+    // The kernel tells of the end of each lock but those of open files (F_OFD_SETLK).
+    if (--opened.inode.opens === 0) this.#locks.drop(node);
     system.closeDescriptor(opened.fd);
     this.#open--;
   }
@@ -230,8 +232,9 @@ export class BackingDirectory implements FileSystem {
     return system.seekTo(fdOf(opened), offset, whence);
   }
 
-  attributeNames(node: NodeId): Buffer {
-    return system.listAttributes(this.#place(node));
+  attributeNames(node: NodeId, caller?: Caller): Buffer {
+    const names = system.listAttributes(this.#place(node));
+    return caller === undefined || caller.uid === 0 ? names : withoutTrusted(names);
   }
 
   attribute(node: NodeId, name: string): Buffer | undefined {
@@ -457,6 +460,7 @@ export class BackingDirectory implements FileSystem {
   /** The attributes are those just read. */
   #opened(fd: number, inode: Inode, flags: number): OpenedFile {
     this.#open++;
+    inode.opens++;
     // The kernel would write to a backing file as this process, which keeps the set-ID bits that a write must take away.
     const hasSetId = (this.#statx.mode & (SET_USER_ID | SET_GROUP_ID)) !== 0;
     const opened = new OpenedBacking(fd, inode, this.#statx.size, flags, this.#exclusive, !hasSetId);
@@ -517,6 +521,13 @@ function fdOf(opened: OpenedFile): number {
 function checkedName(name: string): string {
   if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0')) throw systemCallError(Errno.EINVAL);
   return name;
+}
+
+/** Names of extended attributes without those that only the superuser is shown. */
+function withoutTrusted(names: Buffer): Buffer {
+  if (!names.includes('trusted.')) return names;
+  const shown = names.toString('latin1').match(/[^\0]+\0/g) ?? [];
+  return Buffer.from(shown.filter((name) => !name.startsWith('trusted.')).join(''), 'latin1');
 }
 
 function putTime(times: Buffer, at: number, time: Time | 'now' | undefined): void {

@@ -50,18 +50,14 @@ export class DirectoryReader {
     this.#at = 0;
   }
 
-  /** The entry here, without going past it; undefined at the end. `.` and `..` are passed over. */
+  /** The entry here, without going past it; undefined at the end. */
   peek(): ListedEntry | undefined {
-    for (;;) {
-      if (this.#at >= this.#size) {
-        this.#size = readDirectory(this.#fd, this.#bytes);
-        this.#at = 0;
-        if (this.#size === 0) return undefined;
-      }
-      const entry = this.#read();
-      if (entry.name !== '.' && entry.name !== '..') return entry;
-      this.advance();
+    if (this.#at >= this.#size) {
+      this.#size = readDirectory(this.#fd, this.#bytes);
+      this.#at = 0;
+      if (this.#size === 0) return undefined;
     }
+    return this.#read();
   }
 
   /** Goes past the entry that {@link peek} gave. */
