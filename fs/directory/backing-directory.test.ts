@@ -20,7 +20,7 @@ beforeEach(() => {
   directory = new BackingDirectory({
     root,
     exclusive: true,
-    locks: false,
+    locks: 'kernel',
     ownsThread: false,
     errands: {
       run: (errand) => {
