@@ -49,6 +49,8 @@ export interface TreeOptions {
 
 /** Seconds for which the kernel may remember that a name does not exist: new data are not announced by name. */
 const NEGATIVE_SECONDS = 5;
+/** What a directory lists before its entries, as every directory does: itself and the one above. */
+const OWN_NAMES = ['.', '..'] as const;
 /** Directories that are read at the same time without computing their listings more than once. */
 const LISTINGS = 16;
 
@@ -125,17 +127,18 @@ export class Tree implements FileSystem {
     const listing = this.#listing(directory, offset);
     if (offset === 0 && directory instanceof DataIdDirectory) directory.listed = listingHash(listing);
     const next = this.#next;
-    for (let index = offset; index < listing.count; index++) {
+    let position = offset;
+    for (; position < OWN_NAMES.length; position++) {
+      if (!sink.fits(OWN_NAMES[position]!)) return;
+      next.low = position + 1;
+      sink.add(OWN_NAMES[position]!, next, FileType.DIRECTORY, 0, undefined);
+    }
+    for (let index = position - OWN_NAMES.length; index < listing.count; index++) {
       const { name, isDirectory, node } = listing.at(index);
       if (!sink.fits(name)) return;
-      next.low = index + 1;
-      sink.add(
-        name,
-        next,
-        isDirectory ? FileType.DIRECTORY : FileType.REGULAR,
-        0,
-        sink.plus ? this.#listed(directory, name, node()) : undefined,
-      );
+      next.low = ++position;
+      const entry = sink.plus ? this.#listed(directory, name, node()) : undefined;
+      sink.add(name, next, isDirectory ? FileType.DIRECTORY : FileType.REGULAR, 0, entry);
     }
   }
 

@@ -34,6 +34,11 @@ export function catalogueOf(directory: string, scratch: string, version = 1): Ca
   return openCatalogue(target)!;
 }
 
+/** `.` and `..`, which every directory lists. */
+function isOwn(name: string): boolean {
+  return name === '.' || name === '..';
+}
+
 export function treeOf(
   catalogue: Catalogue,
   scratch: string,
@@ -88,7 +93,7 @@ export function treeOf(
     names: (path) => {
       const found: string[] = [];
       const { node } = follow(path);
-      tree.list(node, { low: 0, high: 0 }, { plus: false, fits: () => true, add: (name) => void found.push(name) });
+      tree.list(node, { low: 0, high: 0 }, { plus: false, fits: () => true, add: (name) => void (isOwn(name) || found.push(name)) });
       return found;
     },
     text: (path) => {
