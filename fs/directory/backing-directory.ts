@@ -28,8 +28,9 @@ import {
 } from '../contract.js';
 import type { Errand, Errands } from '../errands.js';
 import { isRegularMode } from '../file-type.js';
+import { readPresent } from '../present-read.js';
 import { LockTable } from '../locks.js';
-import { Credentials } from './credentials.js';
+import { Credentials, isMember } from './credentials.js';
 import { type Inode, Inodes } from './inodes.js';
 import { DirectoryReaders } from './listing.js';
 import { Statx } from './statx.js';
@@ -214,8 +215,10 @@ export class BackingDirectory implements FileSystem {
     }
   }
 
-  read(opened: OpenedFile, into: Buffer, at: number, size: number, offset: number): number {
-    return system.asSystemCall(() => system.readAll(fdOf(opened), into, at, size, offset));
+  read(opened: OpenedFile, into: Buffer, at: number, size: number, offset: number): number | Waiting<unknown> {
+    const fd = fdOf(opened);
+    const present = system.asSystemCall(() => readPresent(fd, into, at, size, offset));
+    return present >= 0 ? present : this.#errands.run({ call: 'load', fd: system.duplicate(fd), offset, length: size });
   }
 
   release(node: NodeId, opened: OpenedFile, flockOwner: bigint | undefined): void {
@@ -489,17 +492,19 @@ export class BackingDirectory implements FileSystem {
   }
 
   /** Takes set-ID bits away where the caller may not keep them: what the kernel does not tell of these operations. */
-  #takeSetIdFrom(fd: number, { uid }: Caller): void {
-    if (uid === 0) return;
+  #takeSetIdFrom(fd: number, caller: Caller): void {
+    if (caller.uid === 0) return;
     this.#statx.read(fd, '');
-    this.#takeSetId(fd);
+    // The set-group-ID bit of a file that its group may not execute stays only for members of the group.
+    const { mode, gid } = this.#statx;
+    this.#takeSetId(fd, (mode & (SET_GROUP_ID | GROUP_EXECUTE)) === SET_GROUP_ID && !isMember(caller, gid));
   }
 
   /** As the kernel does at a write: the set-user-ID bit, and the set-group-ID bit where the group may execute. The attributes are those just read. */
-  #takeSetId(fd: number): void {
+  #takeSetId(fd: number, fromOthers = false): void {
     const { mode } = this.#statx;
     let kept = mode & 0o7777 & ~SET_USER_ID;
-    if ((mode & GROUP_EXECUTE) !== 0) kept &= ~SET_GROUP_ID;
+    if ((mode & GROUP_EXECUTE) !== 0 || fromOthers) kept &= ~SET_GROUP_ID;
     if (kept === (mode & 0o7777) || !isRegularMode(mode)) return;
     system.changeModeOfOpen(fd, kept);
     this.#statx.read(fd, '');

@@ -7,6 +7,7 @@
  */
 
 import koffi from 'koffi';
+import { readFileSync } from 'node:fs';
 import type { Caller } from '../contract.js';
 
 const libc = koffi.load('libc.so.6');
@@ -64,4 +65,21 @@ export class Credentials {
       setfsgid(this.#gid);
     }
   }
+}
+
+/** Whether a caller, who waits for an answer, is a member of a group: also by its supplementary groups, which only proc(5) tells. */
+export function isMember({ gid, pid }: Caller, group: number): boolean {
+  if (gid === group) return true;
+  try {
+    return supplementaryGroups(readFileSync(`/proc/${pid}/status`, 'utf8')).includes(group);
+  } catch {
+    // Gone, or of another namespace.
+    return false;
+  }
+}
+
+/** From the text of /proc/PID/status. */
+export function supplementaryGroups(status: string): number[] {
+  const groups = /^Groups:(.*)$/m.exec(status)?.[1] ?? '';
+  return groups.split(/\s+/).flatMap((word) => (/^\d+$/.test(word) ? [Number(word)] : []));
 }
