@@ -29,7 +29,9 @@ export class Inode {
   lookups = 0;
   /** Descriptor of O_PATH, or -1. */
   fd = -1;
-  /** Open files by which it may be written through a mapping. */
+  /** Open files of it. */
+  opens = 0;
+  /** Those by which it may be written through a mapping. */
   mappable = 0;
   /** Whether no name is known any more: then `fd` is all there is. */
   isNameless = false;

@@ -31,7 +31,8 @@ function getAttribute(conversation: Conversation): void {
 }
 
 function listAttributes(conversation: Conversation): void {
-  sized(conversation, conversation.fileSystem.attributeNames(conversation.request.node));
+  const { fileSystem, request } = conversation;
+  sized(conversation, fileSystem.attributeNames(request.node, request.caller));
 }
 
 /** The longer header is used where it was negotiated, which is where access lists are kept. */
