@@ -54,6 +54,15 @@ export async function prepareMountPoint(mountPoint: string, settings: MountPoint
   });
 }
 
+/** Unmounts what dead daemons of butlerfs left at `mountPoint`. Mounts that answer stay, and so do those of others. */
+export async function clearDeadMounts(mountPoint: string, unmount: (mountPoint: string) => Promise<void>, deadline = 5_000): Promise<void> {
+  for (let round = 0; round < 16; round++) {
+    const mount = (await readMountInfo()).findLast((entry) => entry.mountPoint === mountPoint);
+    if (mount?.type !== MOUNT_TYPE || (await probeMount(mountPoint, deadline)) !== 'dead') return;
+    await unmount(mountPoint);
+  }
+}
+
 /** Why the mount counts as stale. Throws `already-mounted` where it does not. */
 async function staleReason(mount: MountInfo, probe: ProbeResult, mountStates: string): Promise<string> {
   if (probe === 'dead') return 'its daemon is gone';
