@@ -4,14 +4,19 @@ import { asButlerfsError, ButlerfsError, deserializeError, errnoOf } from '../..
 import { attach, detach } from '../../fs/kernel/mount.js';
 import { runErrand } from '../../fs/run-errand.js';
 import { KernelThread } from '../kernel-thread.js';
+import { clearDeadMounts } from '../stale.js';
 import type { DirectoryMountOptions, DirectoryStatistics, MountedDirectory } from './contract.js';
 import type { DirectoryThreadSettings, FromDirectoryThread, ToDirectoryThread } from './messages.js';
 
 /** Milliseconds for the thread to say its numbers. */
 const STATISTICS_DEADLINE = 5_000;
 
-/** Rejects, with nothing left mounted, where the directory cannot be opened or the mount fails. `onError`: told of failures while it is served. */
+/**
+ * What a dead daemon left at the mount point goes first. Rejects, with nothing left mounted, where the directory cannot be opened or the mount fails.
+ * `onError`: told of failures while it is served.
+ */
 export async function mountDirectory(options: DirectoryMountOptions, onError: (error: ButlerfsError) => void): Promise<MountedDirectory> {
+  await clearDeadMounts(options.mountPoint, (mountPoint) => detach(mountPoint, { lazy: true }));
   const mounted = new KernelDirectoryMount(options, onError);
   await mounted.start();
   return mounted;
