@@ -3,12 +3,16 @@
  * Nothing here waits.
  */
 
+import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { ButlerfsError } from '../common/errors.js';
 
 /** <sys/file.h> */
 const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
+/** Milliseconds. */
+const PROGRAM_DEADLINE = 5_000;
 
 type Flock = (fd: number, operation: number) => number;
 
@@ -16,10 +20,33 @@ let flock: Flock | undefined;
 
 /** Loaded at the first lock: a command that needs none does not pay for it. Works in every thread. */
 function libc(): Flock {
-  if (flock !== undefined) return flock;
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  flock = koffi.load(null).func('int flock(int fd, int operation)');
+  flock ??= loadFlock();
   return flock;
+}
+
+function loadFlock(): Flock {
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    return koffi.load(null).func('int flock(int fd, int operation)');
+  } catch {
+    return flockByProgram;
+  }
+}
+
+/**
+ * For systems where koffi cannot be loaded: flock(1), which takes some milliseconds. It locks the open file description that it shares with this process, and
+ * so the lock outlives it.
+ */
+function flockByProgram(fd: number, operation: number): number {
+  const kind = (operation & LOCK_EX) === 0 ? '-s' : '-x';
+  const { status, error } = spawnSync('flock', ['-n', kind, '3'], { stdio: ['ignore', 'ignore', 'ignore', fd], timeout: PROGRAM_DEADLINE });
+  if (error === undefined) return status === 0 ? 0 : -1;
+  throw new ButlerfsError('unsupported', {
+    what: 'locking files of the cache',
+    why: `neither the library koffi nor the program flock can be used (${error.message})`,
+    advice: 'install the package util-linux',
+    cause: error,
+  });
 }
 
 /** Whether `fd` now holds a shared lock; false where another holds an exclusive one. */

@@ -1,6 +1,7 @@
 /** Mounting, shared by `butlerfs mount` and mount.fuse.butlerfs. */
 
 import { ButlerfsError } from '../common/errors.js';
+import { detach } from '../fs/detach.js';
 import { loadConfiguration } from '../mounts/configuration.js';
 import { startDaemon } from '../mounts/daemon.js';
 import { findDirectories } from '../mounts/directories.js';
@@ -30,10 +31,7 @@ export async function mountInBackground(options: MountOptions): Promise<void> {
   // What can be said at once is said before a process is started.
   await prepareMountPoint(options.mountPoint, {
     mountStates: directories.mountStates,
-    unmount: async (mountPoint) => {
-      const { detach } = await import('../fs/kernel/mount.js');
-      await detach(mountPoint, { lazy: true });
-    },
+    unmount: (mountPoint) => detach(mountPoint, { lazy: true }),
     say: onRemark,
   });
   await startDaemon(options, { directories, onProgress: showProgress, onRemark, signal: interruptSignal() });

@@ -91,6 +91,8 @@ export function describeOne(mount: SeenMount): string {
 function factsOf(status: MountStatus): (readonly [string, string])[] {
   const { catalogue, cache, kernel, memory } = status;
   const requests = Object.values(kernel.requests).reduce((sum, count) => sum + count, 0);
+  const described =
+    status.transport === 'libfuse' ? 'through libfuse' : `protocol ${kernel.protocol}, passthrough ${kernel.passthrough ? 'on' : 'off'}`;
   const failures = `${cache.failures} failed, ${cache.wrongDigest + cache.wrongSize} failed their check`;
   return [
     ['mount point', status.mountPoint],
@@ -110,10 +112,7 @@ function factsOf(status: MountStatus): (readonly [string, string])[] {
     ['catalogue', `version ${catalogue.version}, ${catalogue.datasets} datasets, read ${instant(catalogue.readAt)}`],
     ['cache', `${formatSize(cache.bytes)} of ${formatSize(cache.limit)} in ${cache.directory}`],
     ['fetches', `${cache.fetches} (${formatSize(cache.fetchedBytes)}), ${failures}, ${cache.inFlight} under way`],
-    [
-      'kernel',
-      `protocol ${kernel.protocol}, passthrough ${kernel.passthrough ? 'on' : 'off'}, ${requests} requests, ${kernel.open} files open, ${kernel.waiting} waiting`,
-    ],
+    ['kernel', `${described}, ${requests} requests, ${kernel.open} files open, ${kernel.waiting} waiting`],
     ['log', status.logFile ?? 'standard error'],
     ...status.errors.slice(-5).map((error) => ['error', `${instant(error.at)} ${error.path}: ${error.message}`] as const),
   ];

@@ -2,20 +2,11 @@
 
 import type { ObjectRequest } from '../cache/contract.js';
 import type { SerializedError } from '../common/errors.js';
-import type { DataIdValue } from '../registry/contract.js';
 import type { KernelStatistics } from './contract.js';
+import type { TreeSettings, ViewReady } from './tree-host.js';
 
 /** What the reader thread is started with. */
-export interface ReaderSettings {
-  readonly catalogueFile: string;
-  readonly cacheDirectory: string;
-  readonly verify: 'fetch' | 'open';
-  /** URL of the repository's root, as its remote gives it. */
-  readonly repositoryUrl: string;
-  readonly collections: readonly string[];
-  readonly defaults: Readonly<Record<string, DataIdValue>>;
-  readonly aliases: Readonly<Record<string, string>>;
-  readonly owner: { readonly uid: number; readonly gid: number };
+export interface ReaderSettings extends TreeSettings {
   /** Read end of the pipe that wakes the reader thread. */
   readonly wake: number;
 }
@@ -31,7 +22,7 @@ export type ToReader =
 
 /** From the reader thread. */
 export type FromReader =
-  | { readonly kind: 'ready'; readonly searchPath: readonly string[]; readonly defaults: Readonly<Record<string, DataIdValue>> }
+  | ({ readonly kind: 'ready' } & ViewReady)
   | { readonly kind: 'unusable'; readonly error: SerializedError }
   | { readonly kind: 'fetch' | 'size'; readonly token: number; readonly request: ObjectRequest }
   | { readonly kind: 'status'; readonly token: number }

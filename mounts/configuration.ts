@@ -24,6 +24,7 @@ import { ButlerfsError } from '../common/errors.js';
 import { didYouMean, nearestNames } from '../common/nearest.js';
 import { hasErrno } from './errno.js';
 import { LOG_LEVELS } from './log-levels.js';
+import { TRANSPORTS } from './transports.js';
 import type { Document } from 'yaml';
 
 const texts = z.union([z.string().transform((text) => [text]), z.array(z.string())]);
@@ -61,6 +62,7 @@ const defaultsSchema = z.strictObject({
   'idle-timeout': text.optional(),
   poll: text.optional(),
   'log-level': z.enum(LOG_LEVELS).optional(),
+  transport: z.enum(TRANSPORTS).optional(),
   allow_other: z.boolean().optional(),
 });
 

@@ -2,6 +2,7 @@
 
 import type { CacheStatistics } from '../cache/contract.js';
 import type { CatalogueInfo } from '../registry/contract.js';
+import type { TRANSPORTS } from './transports.js';
 
 /** Options of `butlerfs mount`, checked and complete. Plain data: it travels to the daemon. */
 export interface MountOptions {
@@ -21,6 +22,8 @@ export interface MountOptions {
   /** `fetch`: content is checked when it is fetched; `open`: also at every open. */
   readonly verify: 'fetch' | 'open';
   readonly allowOther: boolean;
+  /** How to talk to the kernel: `auto` goes over to libfuse where the kernel's own protocol cannot be spoken. */
+  readonly transport: (typeof TRANSPORTS)[number];
   /** Milliseconds within which an operation that needs a remote must bring something new, else it fails. */
   readonly deadline: number;
   /** Milliseconds after which one attempt without progress is given up. */
@@ -35,6 +38,7 @@ export interface MountOptions {
 export interface MountStatus {
   readonly source: string;
   readonly mountPoint: string;
+  readonly transport: 'kernel' | 'libfuse';
   readonly pid: number;
   /** Milliseconds since 1970. */
   readonly mountedAt: number;
@@ -53,8 +57,9 @@ export interface MountStatus {
   readonly logFile: string | null;
 }
 
-/** What the reader thread counts. */
+/** What the side that talks to the kernel counts. */
 export interface KernelStatistics {
+  /** Version of the kernel's protocol; `libfuse` where libfuse speaks it. */
   readonly protocol: string;
   readonly passthrough: boolean;
   /** Requests by operation name. */

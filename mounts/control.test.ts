@@ -25,6 +25,7 @@ const catalogue = {
 const status: MountStatus = {
   source: '/repo',
   mountPoint: '/mnt',
+  transport: 'kernel',
   pid: 7,
   mountedAt: 1,
   state: 'ok',

@@ -46,6 +46,7 @@ const infoSchema: z.ZodType<CatalogueInfo> = z.object({
 const statusSchema: z.ZodType<MountStatus> = z.object({
   source: z.string(),
   mountPoint: z.string(),
+  transport: z.enum(['kernel', 'libfuse']),
   pid: z.number(),
   mountedAt: z.number(),
   state: z.enum(['ok', 'origin-unreachable']),

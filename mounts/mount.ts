@@ -1,9 +1,11 @@
 /**
- * A mount, put together: catalogue and search path, cache, remotes, the thread that talks to the kernel, and the poll that takes in new data.
+ * A mount, put together: catalogue and search path, cache, remotes, what talks to the kernel, and the poll that takes in new data.
  *
  *     kernel <-> reader thread (tree, inodes, catalogue, cached objects)
  *                   | asks for what is not here
  *                main thread (cache <- remotes; origin poll; control socket)
+ *
+ * Through libfuse there is no reader thread: the tree is served on the main thread, too.
  */
 
 import { readFileSync } from 'node:fs';
@@ -11,24 +13,38 @@ import { stat, writeFile } from 'node:fs/promises';
 import { openCache } from '../cache/store.js';
 import type { ObjectCache, ObjectRequest } from '../cache/contract.js';
 import { asButlerfsError, ButlerfsError } from '../common/errors.js';
-import { attach, detach } from '../fs/kernel/mount.js';
 import { openCatalogue } from '../registry/open.js';
 import type { CatalogueInfo, DataIdValue } from '../registry/contract.js';
 import type { Mounted, MountOptions, MountStatus } from './contract.js';
 import { parseDefaults } from './defaults.js';
 import type { Logger } from './log.js';
 import { openOrigins, type Origins } from './open-origins.js';
-import { ReaderHost } from './reader-host.js';
 import type { OpenedSource } from './source.js';
+import { chooseHost, type OpenHost } from './choose-host.js';
+import type { TreeHost } from './tree-host.js';
 
 /** Errors that `status` remembers. */
 const ERRORS_KEPT = 20;
 
+/** Who hears of what. */
+export interface MountTelling {
+  readonly log: Logger;
+  readonly logFile: string | null;
+  /** Told of what the user must know though the mount goes on. */
+  readonly remark: (line: string) => void;
+}
+
 /**
  * Mounts and serves until unmounted. The caller keeps `opened` open until {@link Mounted.ended} and closes it.
- * Rejects, with nothing left mounted, where the search path does not resolve, the cache cannot be used, or the mount fails.
+ * Rejects, with nothing left mounted, where the search path does not resolve, the cache cannot be used, or the mount fails; `unsupported` where the transport
+ * cannot be used here.
  */
-export async function mountRepository(options: MountOptions, opened: OpenedSource, log: Logger, logFile: string | null): Promise<Mounted> {
+export async function mountRepository(
+  options: MountOptions,
+  opened: OpenedSource,
+  { log, logFile, remark }: MountTelling,
+): Promise<Mounted> {
+  const openHost = await chooseHost(options.transport, remark);
   const origins = openOrigins(opened, { deadline: options.deadline, idleTimeout: options.idleTimeout, credentials: opened.credentials });
   const cache = openCache({
     directory: options.cacheDirectory,
@@ -37,7 +53,7 @@ export async function mountRepository(options: MountOptions, opened: OpenedSourc
     openOrigin: origins.open,
     logger: log,
   });
-  const mount = new Mount(options, opened, cache, origins, log, logFile);
+  const mount = new Mount(options, opened, cache, origins, openHost, log, logFile);
   try {
     await mount.start();
   } catch (error) {
@@ -59,7 +75,7 @@ class Mount implements Mounted {
   readonly #mountedAt = Date.now();
   readonly #errors: { at: number; path: string; message: string }[] = [];
   readonly #closing = new AbortController();
-  readonly #reader: ReaderHost;
+  readonly #host: TreeHost;
   #info: CatalogueInfo;
   #catalogueFile: string;
   #problem: ButlerfsError | undefined;
@@ -70,7 +86,15 @@ class Mount implements Mounted {
   #attached = false;
   #unmounting: Promise<void> | undefined;
 
-  constructor(options: MountOptions, opened: OpenedSource, cache: ObjectCache, origins: Origins, log: Logger, logFile: string | null) {
+  constructor(
+    options: MountOptions,
+    opened: OpenedSource,
+    cache: ObjectCache,
+    origins: Origins,
+    openHost: OpenHost,
+    log: Logger,
+    logFile: string | null,
+  ) {
     this.options = options;
     this.#opened = opened;
     this.#cache = cache;
@@ -79,7 +103,7 @@ class Mount implements Mounted {
     this.#info = opened.info;
     this.#catalogueFile = opened.catalogueFile;
     this.#problem = opened.problem;
-    this.#reader = new ReaderHost(
+    this.#host = openHost(
       {
         catalogueFile: opened.catalogueFile,
         cacheDirectory: options.cacheDirectory,
@@ -99,17 +123,16 @@ class Mount implements Mounted {
         },
       },
     );
-    this.ended = this.#reader.ended.then(() => this.close());
+    this.ended = this.#host.ended.then(() => this.close());
   }
 
   async start(): Promise<void> {
-    const { searchPath, defaults } = await this.#reader.ready;
+    const { searchPath, defaults } = await this.#host.ready;
     this.#searchPath = searchPath;
     this.#defaults = defaults;
-    const { mountPoint, allowOther } = this.options;
-    const device = await attach({ mountPoint, name: this.#opened.repository, allowOther, readOnly: true });
+    const { mountPoint, allowOther, pollInterval } = this.options;
+    await this.#host.attach({ mountPoint, name: this.#opened.repository, allowOther, pollInterval });
     this.#attached = true;
-    this.#reader.serve(device);
     try {
       await this.#raiseReadahead();
     } catch (error) {
@@ -120,11 +143,12 @@ class Mount implements Mounted {
   }
 
   async status(): Promise<MountStatus> {
-    const kernel = await this.#reader.statistics();
+    const kernel = await this.#host.statistics();
     const cache = this.#cache.statistics();
     return {
       source: this.#opened.repository,
       mountPoint: this.options.mountPoint,
+      transport: this.#host.transport,
       pid: process.pid,
       mountedAt: this.#mountedAt,
       state: this.#problem === undefined ? 'ok' : 'origin-unreachable',
@@ -156,20 +180,13 @@ class Mount implements Mounted {
   async close(): Promise<void> {
     this.#closing.abort();
     clearTimeout(this.#polling);
-    await this.#reader.close();
+    await this.#host.close();
     await this.#cache.close();
   }
 
   async #unmount(): Promise<void> {
-    if (this.#attached && !this.#reader.hasEnded) {
-      try {
-        await detach(this.options.mountPoint, { lazy: true });
-      } catch (error) {
-        // Somebody else unmounted it a moment ago.
-        if (asButlerfsError(error).code !== 'not-mounted') throw error;
-      }
-      this.#reader.drain();
-    } else if (!this.#attached) await this.close();
+    if (this.#attached) await this.#host.detach();
+    else await this.close();
     await this.ended;
   }
 
@@ -180,7 +197,7 @@ class Mount implements Mounted {
       if (changed || catalogueFile !== this.#catalogueFile) {
         this.#info = info;
         this.#catalogueFile = catalogueFile;
-        await this.#reader.replaceCatalogue(catalogueFile);
+        await this.#host.replaceCatalogue(catalogueFile);
         this.#log.info({ version: info.version, datasets: info.datasets }, 'took in a changed catalogue');
       }
       return this.#info;
@@ -207,7 +224,7 @@ class Mount implements Mounted {
   /** Where the kernel reads through the daemon, larger requests are several times quicker. Root may ask for them. */
   async #raiseReadahead(): Promise<void> {
     const { dev } = await stat(this.options.mountPoint);
-    const { passthrough } = await this.#reader.statistics();
+    const { passthrough } = await this.#host.statistics();
     if (passthrough || process.getuid?.() !== 0) return;
     const minor = (dev & 0xff) | ((dev >>> 12) & 0xfff00);
     await writeFile(`/sys/class/bdi/0:${minor}/read_ahead_kb`, '1024').catch(() => undefined);

@@ -59,13 +59,14 @@ describe('resolveMountOptions', () => {
       deadline: 60_000,
       idleTimeout: 10_000,
       pollInterval: 10_000,
+      transport: 'auto',
       logLevel: 'info',
     });
   });
 
   test('takes every option, the last of several, and adds lists up', () => {
     const settings = splitOptions(
-      'collections=a\\,b,collections=c,default=instrument=HSC,default=skymap=rings,cache=c,cache-size=1G,cache-size=2G,verify=open,allow_other,ro,deadline=5,idle-timeout=500ms,poll=0,log-level=debug,transport=kernel',
+      'collections=a\\,b,collections=c,default=instrument=HSC,default=skymap=rings,cache=c,cache-size=1G,cache-size=2G,verify=open,allow_other,ro,deadline=5,idle-timeout=500ms,poll=0,log-level=debug,transport=libfuse',
     );
     expect(resolve(settings)).toMatchObject({
       collections: ['a', 'b', 'c'],
@@ -78,6 +79,7 @@ describe('resolveMountOptions', () => {
       idleTimeout: 500,
       pollInterval: 0,
       logLevel: 'debug',
+      transport: 'libfuse',
     });
   });
 
@@ -106,12 +108,12 @@ aliases: {chip: detector}
     ['usage', "mount option 'cache-size': needs a value", 'cache-size'],
     ['usage', "cache-size: '50 apples' is not a size", 'cache-size=50 apples'],
     ['usage', "deadline: '0' is not a duration", 'deadline=0'],
+    ['usage', "transport: 'libfuze': no such choice; did you mean 'libfuse'?", 'transport=libfuze'],
     ['usage', "verify: 'fetsh': no such choice; did you mean 'fetch'?", 'verify=fetsh'],
     ['usage', "'instrument' is not KEY=VALUE", 'default=instrument'],
     ['usage', 'a name between the commas is missing', 'collections=a\\,\\,b'],
     ['unsupported', 'writable mounts are not in this version', 'rw'],
     ['unsupported', "option 'rerun': writable mounts are not in this version", 'rerun=mine'],
-    ['unsupported', 'not in this version', 'transport=libfuse'],
   ])('refuses with %s: %s', (code, message, options) => {
     expect(() => resolve(splitOptions(options))).toThrow(expect.objectContaining({ code, message: containing(message) }));
   });

@@ -5,6 +5,7 @@ import { ButlerfsError } from '../common/errors.js';
 import { didYouMean, nearestNames } from '../common/nearest.js';
 import { LOG_LEVELS } from './log-levels.js';
 import { parseSource } from './repository.js';
+import { TRANSPORTS } from './transports.js';
 import { parseDuration, parseSize } from './units.js';
 import type { Configuration, ConfiguredDefaults } from './configuration.js';
 import type { MountOptions } from './contract.js';
@@ -104,6 +105,7 @@ export function resolveMountOptions(request: MountRequest, configuration: Config
     deadline: parseDuration(option('deadline', '60s'), 'deadline'),
     idleTimeout: parseDuration(option('idle-timeout', '10s'), 'idle-timeout'),
     pollInterval: parseDuration(option('poll', '10s'), 'poll', { allowZero: true }),
+    transport: oneOf(option('transport', 'auto'), TRANSPORTS, 'transport'),
     logLevel: oneOf(option('log-level', 'info'), LOG_LEVELS, 'log-level'),
   };
 }
@@ -140,13 +142,6 @@ function collectSettings(request: MountRequest): Map<OptionName, string[]> {
     given.set(name, [...(given.get(name) ?? []), value]);
   }
   refuseWriting(given, request.fromMountHelper ?? false);
-  const transport = given.get('transport')?.at(-1) ?? 'kernel';
-  if (oneOf(transport, ['kernel', 'libfuse'], 'transport') === 'libfuse') {
-    throw new ButlerfsError('unsupported', {
-      what: "transport 'libfuse' is not in this version",
-      advice: 'leave the option out, or give transport=kernel',
-    });
-  }
   return given;
 }
 

@@ -1,44 +1,31 @@
 /** The main thread's side of the reader thread: starts it, answers its questions, hands it news, ends it. */
 
-import type { ObjectRequest } from '../cache/contract.js';
 import { ButlerfsError, deserializeError, serializeError } from '../common/errors.js';
-import type { DataIdValue } from '../registry/contract.js';
-import type { FromReader, ReaderSettings, ToReader } from './bridge.js';
+import { detachIfMounted } from '../fs/detach.js';
+import { attach, detach } from '../fs/kernel/mount.js';
+import type { FromReader, ToReader } from './bridge.js';
 import type { KernelStatistics } from './contract.js';
 import { KernelThread } from './kernel-thread.js';
-
-/** What the reader thread may ask for. */
-export interface ReaderServices {
-  fetch(request: ObjectRequest, signal: AbortSignal): Promise<void>;
-  /** Bytes of an object whose size is not published. */
-  size(request: ObjectRequest, signal: AbortSignal): Promise<number>;
-  status(): Promise<string>;
-  onError(path: string, operation: string, error: ButlerfsError): void;
-}
-
-interface Ready {
-  readonly searchPath: readonly string[];
-  readonly defaults: Readonly<Record<string, DataIdValue>>;
-}
+import type { AttachSettings, TreeHost, TreeServices, TreeSettings, ViewReady } from './tree-host.js';
 
 /** Milliseconds for the reader thread to say its numbers. */
 const STATISTICS_DEADLINE = 5_000;
 
-export class ReaderHost {
-  /** Resolves when the tree can be served; rejects where it cannot. */
-  readonly ready: Promise<Ready>;
-  /** Resolves when the thread has ended. */
+export class ReaderHost implements TreeHost {
+  readonly transport = 'kernel';
+  readonly ready: Promise<ViewReady>;
   readonly ended: Promise<void>;
   readonly #thread: KernelThread<ToReader, FromReader>;
-  readonly #services: ReaderServices;
+  readonly #services: TreeServices;
   readonly #questions = new Map<number, AbortController>();
   readonly #statistics = new Map<number, (statistics: KernelStatistics) => void>();
   #updated: (() => void) | undefined;
-  #becomeReady!: (ready: Ready) => void;
+  #becomeReady!: (ready: ViewReady) => void;
   #failToBecomeReady!: (error: unknown) => void;
   #nextToken = 1;
+  #mountPoint: string | undefined;
 
-  constructor(settings: Omit<ReaderSettings, 'wake'>, services: ReaderServices) {
+  constructor(settings: TreeSettings, services: TreeServices) {
     this.#services = services;
     this.ready = new Promise((resolve, reject) => {
       this.#becomeReady = resolve;
@@ -69,8 +56,10 @@ export class ReaderHost {
     return this.#thread.hasEnded;
   }
 
-  /** Gives the thread the descriptor of /dev/fuse; from then on it belongs to this object, which closes it. */
-  serve(device: number): void {
+  async attach({ mountPoint, name, allowOther }: AttachSettings): Promise<void> {
+    await this.ready;
+    const device = await attach({ mountPoint, name, allowOther, readOnly: true });
+    this.#mountPoint = mountPoint;
     this.#thread.own(device);
     this.#thread.tell({ kind: 'serve', device });
   }
@@ -92,7 +81,6 @@ export class ReaderHost {
     });
   }
 
-  /** Resolves when the thread serves the new catalogue and the kernel was told what changed. */
   replaceCatalogue(file: string): Promise<void> {
     return new Promise((resolve) => {
       this.#updated = resolve;
@@ -101,16 +89,21 @@ export class ReaderHost {
     });
   }
 
-  /** After a lazy unmount: fails what still waits for a remote, so that nothing keeps the connection. */
-  drain(): void {
-    for (const controller of this.#questions.values()) controller.abort();
+  async detach(): Promise<void> {
+    if (this.#mountPoint === undefined || this.hasEnded) return;
+    await detachIfMounted(this.#mountPoint, detach, { lazy: true });
+    this.#drain();
   }
 
   async close(): Promise<void> {
     if (this.hasEnded) return;
-    this.drain();
+    this.#drain();
     this.#thread.tell({ kind: 'stop' });
     await this.ended;
+  }
+
+  #drain(): void {
+    for (const controller of this.#questions.values()) controller.abort();
   }
 
   #hear(message: FromReader): void {
@@ -178,6 +171,6 @@ export class ReaderHost {
     this.#failToBecomeReady(
       new ButlerfsError('internal', { what: 'the thread that talks to the kernel', why: 'it ended before it was ready' }),
     );
-    for (const controller of this.#questions.values()) controller.abort();
+    this.#drain();
   }
 }

@@ -4,19 +4,12 @@
  */
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { openReader } from '../cache/reader.js';
-import type { ObjectReader, ObjectRequest } from '../cache/contract.js';
-import { ButlerfsError, deserializeError, serializeError } from '../common/errors.js';
-import type { ContentSource } from '../fs/content.js';
+import { deserializeError, serializeError } from '../common/errors.js';
 import { notificationFrame } from '../fs/kernel/notifications.js';
 import { KernelSession } from '../fs/kernel/session.js';
-import { Tree } from '../fs/tree/tree.js';
-import { openView } from '../fs/tree/view.js';
-import type { Catalogue } from '../registry/contract.js';
-import { openCatalogue } from '../registry/sqlite/open.js';
 import type { FromReader, ReaderSettings, ToReader } from './bridge.js';
-import { originOf } from './origins.js';
 import { Questions } from './questions.js';
+import { ServedTree } from './served-tree.js';
 
 const settings = workerData as ReaderSettings;
 const port = parentPort!;
@@ -25,55 +18,46 @@ function say(message: FromReader): void {
   port.postMessage(message);
 }
 
-function requireCatalogue(file: string): Catalogue {
-  const catalogue = openCatalogue(file);
-  if (catalogue !== undefined) return catalogue;
-  throw new ButlerfsError('cache-failed', {
-    what: `catalogue '${file}'`,
-    why: 'it cannot be read',
-    advice: 'remove it and mount again: it will be read anew',
-  });
-}
-
 class ReaderThread {
   readonly #questions = new Questions((token) => {
     say({ kind: 'abort', token });
   });
-  readonly #reader: ObjectReader = openReader({ directory: settings.cacheDirectory, verify: settings.verify });
-  readonly #tree: Tree;
-  #catalogue: Catalogue;
+  readonly #served = new ServedTree(settings, {
+    fetch: (request) => {
+      // Files that nothing reads any more make room in the cache for the one that comes.
+      this.#session?.dropIdleFiles();
+      return this.#questions.ask((token) => {
+        say({ kind: 'fetch', token, request });
+      });
+    },
+    size: (request) =>
+      this.#questions.ask((token) => {
+        say({ kind: 'size', token, request });
+      }),
+    status: () =>
+      this.#questions.ask((token) => {
+        say({ kind: 'status', token });
+      }),
+  });
   #session: KernelSession | undefined;
-  #hits = 0;
 
   constructor() {
-    this.#catalogue = requireCatalogue(settings.catalogueFile);
-    const view = { collections: settings.collections, order: [] };
-    const defaults = new Map(Object.entries(settings.defaults));
-    this.#tree = new Tree({
-      catalogue: this.#catalogue,
-      content: this.#content(),
-      view,
-      defaults,
-      aliases: settings.aliases,
-      owner: settings.owner,
-    });
-    const { searchPath, defaults: inferred } = openView(this.#catalogue, view, defaults);
-    say({ kind: 'ready', searchPath: searchPath.collections.map(({ name }) => name), defaults: Object.fromEntries(inferred) });
+    say({ kind: 'ready', ...this.#served.ready });
   }
 
   serve(device: number): void {
     const session = new KernelSession({
       device,
       wake: settings.wake,
-      fileSystem: this.#tree,
+      fileSystem: this.#served.tree,
       onWake: () => this.#hear(),
       onError: (error, operation, node) => {
-        say({ kind: 'error', path: this.#tree.pathOf(node), operation, error: serializeError(error) });
+        say({ kind: 'error', path: this.#served.tree.pathOf(node), operation, error: serializeError(error) });
       },
     });
     this.#session = session;
     session.run();
-    this.#catalogue.close();
+    this.#served.close();
   }
 
   /** Takes in what the main thread said; false when it said stop. */
@@ -105,11 +89,7 @@ class ReaderThread {
 
   #replaceCatalogue(file: string): void {
     try {
-      const former = this.#catalogue;
-      const next = requireCatalogue(file);
-      const frames = this.#tree.replaceCatalogue(next).map((invalidation) => notificationFrame(invalidation));
-      this.#catalogue = next;
-      former.close();
+      const frames = this.#served.replaceCatalogue(file).map((invalidation) => notificationFrame(invalidation));
       say({ kind: 'invalidate', frames });
     } catch (error) {
       say({ kind: 'error', path: '/', operation: 'update', error: serializeError(error) });
@@ -122,41 +102,10 @@ class ReaderThread {
       protocol: session.protocol,
       passthrough: session.passthrough,
       requests: session.counts(),
-      cacheHits: this.#hits,
-      nodes: this.#tree.size,
+      cacheHits: this.#served.hits,
+      nodes: this.#served.tree.size,
       open: session.openHandles,
       waiting: session.waiting,
-    };
-  }
-
-  #content(): ContentSource {
-    return {
-      reader: this.#reader,
-      onHit: () => {
-        this.#hits++;
-      },
-      request: ({ location, member, size, checksum }, identity): ObjectRequest => ({
-        origin: originOf(settings.repositoryUrl, location),
-        identity,
-        ...(member === null ? {} : { member }),
-        ...(size === null ? {} : { size }),
-        ...(checksum === null ? {} : { digest: { algorithm: 'blake2b512', hex: checksum } }),
-      }),
-      fetch: (request) => {
-        // Files that nothing reads any more make room in the cache for the one that comes.
-        this.#session?.dropIdleFiles();
-        return this.#questions.ask((token) => {
-          say({ kind: 'fetch', token, request });
-        });
-      },
-      size: (request) =>
-        this.#questions.ask((token) => {
-          say({ kind: 'size', token, request });
-        }),
-      status: () =>
-        this.#questions.ask((token) => {
-          say({ kind: 'status', token });
-        }),
     };
   }
 }

@@ -3,7 +3,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ButlerfsError } from '../common/errors.js';
-import { detach } from '../fs/kernel/mount.js';
+import { detach } from '../fs/detach.js';
 import { loadConfiguration } from './configuration.js';
 import { serveControl } from './control.js';
 import { ensurePrivateDirectory, mountName } from './directories.js';
@@ -44,7 +44,7 @@ export async function serveMount(options: MountOptions, settings: ServeSettings)
   const opened = await openSource(options.source, await sourceSettings(options, settings, remark), { signal });
   try {
     if (opened.problem !== undefined) remark(`the origin does not answer, the mount shows what was catalogued: ${opened.problem.message}`);
-    const mounted = await mountRepository(options, opened, log.logger, log.file);
+    const mounted = await mountRepository(options, opened, { log: log.logger, logFile: log.file, remark });
     await serveUntilEnded(mounted, opened, settings);
   } finally {
     await opened.close();

@@ -3,7 +3,7 @@
 import { sleep } from '../common/deadline.js';
 import { ButlerfsError } from '../common/errors.js';
 import { didYouMean, nearestNames } from '../common/nearest.js';
-import { detach } from '../fs/kernel/mount.js';
+import { detach } from '../fs/detach.js';
 import { askDaemon } from './control.js';
 import { MOUNT_TYPE, readMountInfo } from './mountinfo.js';
 import { isAlive, readMountState, removeMountState } from './state.js';

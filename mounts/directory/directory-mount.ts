@@ -1,4 +1,4 @@
-/** A mounted plain directory: the thread that serves it, and the errands that it hands over. */
+/** A mounted plain directory: through libfuse, or by a thread that serves it and hands errands over. */
 
 import { asButlerfsError, ButlerfsError, deserializeError, errnoOf } from '../../common/errors.js';
 import { attach, detach } from '../../fs/kernel/mount.js';
@@ -6,6 +6,7 @@ import { runErrand } from '../../fs/run-errand.js';
 import { KernelThread } from '../kernel-thread.js';
 import { clearDeadMounts } from '../stale.js';
 import type { DirectoryMountOptions, DirectoryStatistics, MountedDirectory } from './contract.js';
+import { LibfuseDirectoryMount } from './libfuse-directory.js';
 import type { DirectoryThreadSettings, FromDirectoryThread, ToDirectoryThread } from './messages.js';
 
 /** Milliseconds for the thread to say its numbers. */
@@ -17,6 +18,7 @@ const STATISTICS_DEADLINE = 5_000;
  */
 export async function mountDirectory(options: DirectoryMountOptions, onError: (error: ButlerfsError) => void): Promise<MountedDirectory> {
   await clearDeadMounts(options.mountPoint, (mountPoint) => detach(mountPoint, { lazy: true }));
+  if (options.transport === 'libfuse') return await LibfuseDirectoryMount.mount(options, onError);
   const mounted = new KernelDirectoryMount(options, onError);
   await mounted.start();
   return mounted;

@@ -1,0 +1,89 @@
+/** The tree of a repository as it is served: over its catalogue and the objects of the cache, asking for what is not here. */
+
+import type { ObjectRequest } from '../cache/contract.js';
+import { openReader } from '../cache/reader.js';
+import { ButlerfsError } from '../common/errors.js';
+import type { ContentSource } from '../fs/content.js';
+import type { Invalidation } from '../fs/contract.js';
+import { Tree } from '../fs/tree/tree.js';
+import { openView } from '../fs/tree/view.js';
+import type { Catalogue } from '../registry/contract.js';
+import { openCatalogue } from '../registry/sqlite/open.js';
+import { originOf } from './origins.js';
+import type { TreeSettings, ViewReady } from './tree-host.js';
+
+/** What must come from elsewhere. */
+export type ContentQuestions = Pick<ContentSource, 'fetch' | 'size' | 'status'>;
+
+export class ServedTree {
+  readonly tree: Tree;
+  readonly ready: ViewReady;
+  readonly #settings: TreeSettings;
+  #catalogue: Catalogue;
+  #hits = 0;
+
+  /** Throws `cache-failed` where the catalogue cannot be read, `unknown-collection` where the search path does not resolve. */
+  constructor(settings: TreeSettings, questions: ContentQuestions) {
+    this.#settings = settings;
+    this.#catalogue = requireCatalogue(settings.catalogueFile);
+    const view = { collections: settings.collections, order: [] };
+    const defaults = new Map(Object.entries(settings.defaults));
+    this.tree = new Tree({
+      catalogue: this.#catalogue,
+      content: this.#content(questions),
+      view,
+      defaults,
+      aliases: settings.aliases,
+      owner: settings.owner,
+    });
+    const { searchPath, defaults: inferred } = openView(this.#catalogue, view, defaults);
+    this.ready = { searchPath: searchPath.collections.map(({ name }) => name), defaults: Object.fromEntries(inferred) };
+  }
+
+  /** Opens that found their object in the cache. */
+  get hits(): number {
+    return this.#hits;
+  }
+
+  /** Goes over to another catalogue file. Returns what the kernel must forget. */
+  replaceCatalogue(file: string): Invalidation[] {
+    const former = this.#catalogue;
+    const next = requireCatalogue(file);
+    const invalidations = this.tree.replaceCatalogue(next);
+    this.#catalogue = next;
+    former.close();
+    return invalidations;
+  }
+
+  close(): void {
+    this.#catalogue.close();
+  }
+
+  #content(questions: ContentQuestions): ContentSource {
+    const { cacheDirectory, verify, repositoryUrl } = this.#settings;
+    return {
+      ...questions,
+      reader: openReader({ directory: cacheDirectory, verify }),
+      onHit: () => {
+        this.#hits++;
+      },
+      request: ({ location, member, size, checksum }, identity): ObjectRequest => ({
+        origin: originOf(repositoryUrl, location),
+        identity,
+        ...(member === null ? {} : { member }),
+        ...(size === null ? {} : { size }),
+        ...(checksum === null ? {} : { digest: { algorithm: 'blake2b512', hex: checksum } }),
+      }),
+    };
+  }
+}
+
+function requireCatalogue(file: string): Catalogue {
+  const catalogue = openCatalogue(file);
+  if (catalogue !== undefined) return catalogue;
+  throw new ButlerfsError('cache-failed', {
+    what: `catalogue '${file}'`,
+    why: 'it cannot be read',
+    advice: 'remove it and mount again: it will be read anew',
+  });
+}

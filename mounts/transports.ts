@@ -1,0 +1,2 @@
+/** How a mount may talk to the kernel. */
+export const TRANSPORTS = ['auto', 'kernel', 'libfuse'] as const;

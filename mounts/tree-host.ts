@@ -1,0 +1,65 @@
+/**
+ * What serves the tree of a repository to the kernel: a thread that speaks the kernel's protocol (reader-host.ts), or the main thread through libfuse
+ * (libfuse-host.ts). The rest of a mount knows only this.
+ */
+
+import type { ObjectRequest } from '../cache/contract.js';
+import type { ButlerfsError } from '../common/errors.js';
+import type { DataIdValue } from '../registry/contract.js';
+import type { KernelStatistics } from './contract.js';
+
+/** What is served. */
+export interface TreeSettings {
+  readonly catalogueFile: string;
+  readonly cacheDirectory: string;
+  readonly verify: 'fetch' | 'open';
+  /** URL of the repository's root, as its remote gives it. */
+  readonly repositoryUrl: string;
+  readonly collections: readonly string[];
+  readonly defaults: Readonly<Record<string, DataIdValue>>;
+  readonly aliases: Readonly<Record<string, string>>;
+  readonly owner: { readonly uid: number; readonly gid: number };
+}
+
+/** What the tree may ask for. Each has a deadline of its own; its signal is aborted when nobody waits any more. */
+export interface TreeServices {
+  fetch(request: ObjectRequest, signal: AbortSignal): Promise<void>;
+  /** Bytes of an object whose size is not published. */
+  size(request: ObjectRequest, signal: AbortSignal): Promise<number>;
+  status(): Promise<string>;
+  onError(path: string, operation: string, error: ButlerfsError): void;
+}
+
+/** The view at the root, resolved. */
+export interface ViewReady {
+  /** Names of collections, first wins. */
+  readonly searchPath: readonly string[];
+  readonly defaults: Readonly<Record<string, DataIdValue>>;
+}
+
+export interface AttachSettings {
+  readonly mountPoint: string;
+  /** Shown as the device; without credentials. */
+  readonly name: string;
+  readonly allowOther: boolean;
+  /** Milliseconds between looks at the origin; 0 for never. */
+  readonly pollInterval: number;
+}
+
+export interface TreeHost {
+  readonly transport: 'kernel' | 'libfuse';
+  /** Resolves when the tree can be served; rejects where it cannot. */
+  readonly ready: Promise<ViewReady>;
+  /** Resolves when nothing is served any more, whoever ended it. */
+  readonly ended: Promise<void>;
+  readonly hasEnded: boolean;
+  /** Mounts, read-only, and serves. Rejects with `mount-failed`, or `unsupported` where the transport cannot be used here. */
+  attach(settings: AttachSettings): Promise<void>;
+  statistics(): Promise<KernelStatistics>;
+  /** Resolves when the new catalogue is served and the kernel was told what changed, as far as it can be told. */
+  replaceCatalogue(file: string): Promise<void>;
+  /** Unmounts lazily, and fails what still waits for a remote, so that nothing keeps the connection. Nothing where nothing is mounted. */
+  detach(): Promise<void>;
+  /** Ends serving, without unmounting where the mount is another's to see. Resolves when all is closed. */
+  close(): Promise<void>;
+}
