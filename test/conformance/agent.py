@@ -72,6 +72,14 @@ def opens(path, flags, mode=0o666):
     return 'ok'
 
 
+def decodes(name):
+    """Whether bytes are UTF-8."""
+    try:
+        return name.decode() is not None
+    except UnicodeDecodeError:
+        return False
+
+
 def make(path, content=b'', mode=0o644):
     """A file with exactly this mode, whatever the umask. Returns its name."""
     with open(path, 'wb') as file:

@@ -45,7 +45,7 @@ def facts(path, can):
     }
     if can['inodeNumbers']:
         known['number'] = status.st_ino
-    scale = 1 if can['nanoseconds'] else 1_000_000_000
+    scale = 1 if can['exactTimes'] else 1_000_000_000
     known['modified'] = status.st_mtime_ns // scale
     known['changed'] = status.st_ctime_ns // scale
     return known

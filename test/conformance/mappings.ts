@@ -113,7 +113,7 @@ export function describeMappings(target: Target): void {
         view.flush()
         show(content=view[:], listed=os.listdir('.'))
       `;
-      const hidden = target.can.namelessFiles ? [] : anyArray;
+      const hidden = target.can.inodes ? [] : anyArray;
       expect(await target.run(program)).toEqual({ content: 'Content', listed: hidden });
     });
 

@@ -92,7 +92,13 @@ def work(number):
     if number > 1:
         seen = set()
         for _ in range(200):
-            content = read('file')
+            try:
+                content = read('file')
+            except FileNotFoundError:
+                # A path that was taken to a file by its name, which another has by now.
+                if can['inodes']:
+                    raise
+                continue
             seen.add((len(content), len(set(content))))
         return sorted(seen)
     for turn in range(150):

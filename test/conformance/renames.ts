@@ -89,7 +89,7 @@ export function describeRenames(target: Target): void {
         new: 'new',
         old: 'OLD con',
         size: 7,
-        count: target.can.namelessFiles ? 0 : anyNumber,
+        count: target.can.inodes ? 0 : anyNumber,
       });
     });
 

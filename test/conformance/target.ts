@@ -18,7 +18,10 @@ export interface Capabilities {
   readonly callerOwnership: boolean;
   /** st_ino is that of the file behind. */
   readonly inodeNumbers: boolean;
-  readonly nanoseconds: boolean;
+  /** Times are kept as they are set, each by itself. Else: both at once, as milliseconds, and none before 1970. */
+  readonly exactTimes: boolean;
+  /** Names may be of any bytes. Else: EILSEQ for what is no UTF-8. */
+  readonly byteNames: boolean;
   readonly birthTime: boolean;
   /** fallocate(2), as far as FUSE has it. */
   readonly allocation: boolean;
@@ -31,8 +34,8 @@ export interface Capabilities {
   readonly accessLists: boolean;
   /** The kernel tells of every write, so that set-ID bits which came after a file was opened are taken away by one. */
   readonly writesAreSeen: boolean;
-  /** An open file without a name is still one, with a link count of 0. */
-  readonly namelessFiles: boolean;
+  /** What is open is itself, whatever becomes of its names: the transport speaks of inodes. Else: of paths. */
+  readonly inodes: boolean;
 }
 
 export interface TargetOptions {

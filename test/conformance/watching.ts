@@ -79,7 +79,8 @@ export function describeWatching(target: Target): void {
         attrib: ['attrib'],
         link: ['attrib'],
         moved: ['move_self'],
-        unlinked: ['attrib'],
+        // Else the names of a file are files of their own to the kernel.
+        unlinked: target.can.inodes ? ['attrib'] : [],
         gone: ['attrib', 'delete_self', 'ignored'],
       });
     });
