@@ -11,6 +11,8 @@ given() {
 
 work=
 daemon=
+# The program under way.
+child=
 
 # A new directory on a disk, not in memory: `work`, with what is served in work/backing and the mount at work/mount.
 prepare_work() {
@@ -28,12 +30,23 @@ put_away() {
   local status=$?
   trap - EXIT
   set +e
+  [ -z "$child" ] || kill "$child" 2>/dev/null
   local place
   # The deepest first; a place may be mounted on more than once.
   awk -v work="$work/" 'index($5, work) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r place; do umount -l "$place"; done 2>/dev/null
   [ -z "$daemon" ] || { wait_for_daemon 10 || kill -KILL "$daemon"; } 2>/dev/null
   rm -rf --one-file-system "$work"
   exit "$status"
+}
+
+# attend PROGRAM ARGUMENT... : runs it so that a signal to this script is heard at once.
+attend() {
+  local status=0
+  "$@" &
+  child=$!
+  wait "$child" || status=$?
+  child=
+  return "$status"
 }
 
 require_root() {
