@@ -24,6 +24,8 @@ export function listDirectory(fileSystem: FileSystem, waits: Waits, directory: P
     plus: false,
     fits: () => true,
     add: (name: string, _next: DirectoryPosition, type: number, ino: number) => {
+      // They are there already, in the numbers of this transport.
+      if (name === '.' || name === '..') return;
       names.push(textFromName(name, nameEncoding));
       attributes.push(listedArray(type, ino));
     },
