@@ -84,7 +84,7 @@ wait_for_daemon() {
 unmount_backing() {
   kill -0 "$daemon" 2>/dev/null || fail "the daemon has ended by itself: $(cat "$work/log")"
   umount "$work/mount" || fail 'the mount is in use after the suite'
-  wait_for_daemon 10 || fail 'the daemon does not end when it is unmounted'
+  wait_for_daemon 30 || fail "the daemon does not end when it is unmounted; its threads wait in: $(for thread in /proc/"$daemon"/task/*/wchan; do cat "$thread"; echo; done)"
   daemon=
   require_silence
 }

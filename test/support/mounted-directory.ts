@@ -15,17 +15,18 @@ export class MountedDirectory {
   /** What is served, and where. */
   readonly backing: string;
   readonly path: string;
-  readonly #place = temporaryDirectory('directory');
+  readonly #place: string;
   readonly #options: readonly string[];
   #daemon: ChildProcess | undefined;
   #said = '';
 
-  /** `options`: of scripts/mount-directory. */
-  constructor(options: readonly string[] = []) {
+  /** `options`: of scripts/mount-directory. `place`: a new directory, removed in the end. */
+  constructor(options: readonly string[] = [], place = temporaryDirectory('directory')) {
+    this.#place = place;
     this.#options = options;
     this.backing = join(this.#place, 'backing');
     this.path = join(this.#place, 'mount');
-    mkdirSync(this.backing);
+    mkdirSync(this.backing, { recursive: true });
     mkdirSync(this.path);
   }
 
