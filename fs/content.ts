@@ -18,6 +18,11 @@ export interface ContentSource {
   fetch(request: ObjectRequest): Waiting<{ readonly fetched: true }>;
   /** Asks the origin for the size of an object whose size is not published. */
   size(request: ObjectRequest): Waiting<{ readonly size: number }>;
+  /**
+   * Reads from an open object of the cache: as {@link FileSystem.read} does it. A {@link Waiting} where its bytes are not in memory and the thread that asks
+   * must not wait for the disk.
+   */
+  read(fd: number, into: Buffer, at: number, size: number, offset: number): number | Waiting<unknown>;
   /** The mount's state as a JSON document. */
   status(): Waiting<{ readonly text: string }>;
 }

@@ -26,6 +26,8 @@ export type FromReader =
   | { readonly kind: 'unusable'; readonly error: SerializedError }
   | { readonly kind: 'fetch' | 'size'; readonly token: number; readonly request: ObjectRequest }
   | { readonly kind: 'status'; readonly token: number }
+  /** Bring a part of a file of the cache into memory. The descriptor is for this alone, and closed afterwards. */
+  | { readonly kind: 'load'; readonly token: number; readonly fd: number; readonly offset: number; readonly length: number }
   | { readonly kind: 'abort'; readonly token: number }
   | { readonly kind: 'statistics'; readonly token: number; readonly statistics: KernelStatistics }
   | { readonly kind: 'error'; readonly path: string; readonly operation: string; readonly error: SerializedError }

@@ -2,6 +2,7 @@
 
 import { asButlerfsError } from '../common/errors.js';
 import { LibfuseMount } from '../fs/libfuse/mount.js';
+import { readFully } from '../fs/read-fully.js';
 import type { KernelStatistics } from './contract.js';
 import { ServedTree } from './served-tree.js';
 import type { AttachSettings, TreeHost, TreeServices, TreeSettings, ViewReady } from './tree-host.js';
@@ -107,6 +108,7 @@ export class LibfuseHost implements TreeHost {
         }),
       size: (request) => waitFor(async (signal) => ({ size: await size(request, all(signal)) })),
       status: () => waitFor(async () => ({ text: await status() })),
+      read: readFully,
     });
   }
 }

@@ -9,7 +9,6 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { stat, writeFile } from 'node:fs/promises';
 import { openCache } from '../cache/store.js';
 import type { ObjectCache, ObjectRequest } from '../cache/contract.js';
 import { asButlerfsError, ButlerfsError } from '../common/errors.js';
@@ -19,6 +18,7 @@ import type { Mounted, MountOptions, MountStatus } from './contract.js';
 import { parseDefaults } from './defaults.js';
 import type { Logger } from './log.js';
 import { openOrigins, type Origins } from './open-origins.js';
+import { raiseReadahead } from './readahead.js';
 import type { OpenedSource } from './source.js';
 import { chooseHost, type OpenHost } from './choose-host.js';
 import type { TreeHost } from './tree-host.js';
@@ -134,7 +134,7 @@ class Mount implements Mounted {
     await this.#host.attach({ mountPoint, name: this.#opened.repository, allowOther, pollInterval });
     this.#attached = true;
     try {
-      await this.#raiseReadahead();
+      await raiseReadahead(this.options.mountPoint, async () => (await this.#host.statistics()).passthrough);
     } catch (error) {
       await this.unmount();
       throw error;
@@ -219,15 +219,6 @@ class Mount implements Mounted {
           this.#schedulePoll();
         });
     }, this.options.pollInterval);
-  }
-
-  /** Where the kernel reads through the daemon, larger requests are several times quicker. Root may ask for them. */
-  async #raiseReadahead(): Promise<void> {
-    const { dev } = await stat(this.options.mountPoint);
-    const { passthrough } = await this.#host.statistics();
-    if (passthrough || process.getuid?.() !== 0) return;
-    const minor = (dev & 0xff) | ((dev >>> 12) & 0xfff00);
-    await writeFile(`/sys/class/bdi/0:${minor}/read_ahead_kb`, '1024').catch(() => undefined);
   }
 
   #mountDefaults(): Record<string, DataIdValue> {

@@ -3,6 +3,7 @@
 import { ButlerfsError, deserializeError, serializeError } from '../common/errors.js';
 import { detachIfMounted } from '../fs/detach.js';
 import { attach, detach } from '../fs/kernel/mount.js';
+import { runErrand } from '../fs/run-errand.js';
 import type { FromReader, ToReader } from './bridge.js';
 import type { KernelStatistics } from './contract.js';
 import { KernelThread } from './kernel-thread.js';
@@ -125,6 +126,9 @@ export class ReaderHost implements TreeHost {
         break;
       case 'status':
         this.#answer(message.token, async () => ({ text: await this.#services.status() }));
+        break;
+      case 'load':
+        this.#answer(message.token, () => runErrand({ call: 'load', fd: message.fd, offset: message.offset, length: message.length }));
         break;
       case 'abort':
         this.#questions.get(message.token)?.abort();

@@ -6,7 +6,9 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { deserializeError, serializeError } from '../common/errors.js';
 import { notificationFrame } from '../fs/kernel/notifications.js';
+import { duplicate } from '../fs/kernel/native.js';
 import { KernelSession } from '../fs/kernel/session.js';
+import { readPresent } from '../fs/present-read.js';
 import type { FromReader, ReaderSettings, ToReader } from './bridge.js';
 import { Questions } from './questions.js';
 import { ServedTree } from './served-tree.js';
@@ -38,6 +40,13 @@ class ReaderThread {
       this.#questions.ask((token) => {
         say({ kind: 'status', token });
       }),
+    read: (fd, into, at, size, offset) => {
+      const present = readPresent(fd, into, at, size, offset);
+      if (present >= 0) return present;
+      return this.#questions.ask((token) => {
+        say({ kind: 'load', token, fd: duplicate(fd), offset, length: size });
+      });
+    },
   });
   #session: KernelSession | undefined;
 

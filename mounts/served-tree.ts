@@ -12,8 +12,8 @@ import { openCatalogue } from '../registry/sqlite/open.js';
 import { originOf } from './origins.js';
 import type { TreeSettings, ViewReady } from './tree-host.js';
 
-/** What must come from elsewhere. */
-export type ContentQuestions = Pick<ContentSource, 'fetch' | 'size' | 'status'>;
+/** What must come from elsewhere, or may have to. */
+export type ContentQuestions = Pick<ContentSource, 'fetch' | 'size' | 'status' | 'read'>;
 
 export class ServedTree {
   readonly tree: Tree;

@@ -28,6 +28,7 @@ import {
 } from '../contract.js';
 import type { Errand, Errands } from '../errands.js';
 import { isRegularMode } from '../file-type.js';
+import { duplicate } from '../kernel/native.js';
 import { readPresent } from '../present-read.js';
 import { LockTable } from '../locks.js';
 import { Credentials, isMember } from './credentials.js';
@@ -218,7 +219,7 @@ export class BackingDirectory implements FileSystem {
   read(opened: OpenedFile, into: Buffer, at: number, size: number, offset: number): number | Waiting<unknown> {
     const fd = fdOf(opened);
     const present = system.asSystemCall(() => readPresent(fd, into, at, size, offset));
-    return present >= 0 ? present : this.#errands.run({ call: 'load', fd: system.duplicate(fd), offset, length: size });
+    return present >= 0 ? present : this.#errands.run({ call: 'load', fd: duplicate(fd), offset, length: size });
   }
 
   release(node: NodeId, opened: OpenedFile, flockOwner: bigint | undefined): void {
@@ -369,11 +370,11 @@ export class BackingDirectory implements FileSystem {
     }
     const written = system.asSystemCall(() => system.writeAll(fd, from, at, size, offset));
     if (!opened.isSynchronous) return written;
-    return mapWaiting(this.#run({ call: 'fdatasync', fd: system.duplicate(fd) }), () => written);
+    return mapWaiting(this.#run({ call: 'fdatasync', fd: duplicate(fd) }), () => written);
   }
 
   sync(opened: OpenedFile, dataOnly: boolean): Waiting<void> {
-    return this.#errand({ call: dataOnly ? 'fdatasync' : 'fsync', fd: system.duplicate(fdOf(opened)) });
+    return this.#errand({ call: dataOnly ? 'fdatasync' : 'fsync', fd: duplicate(fdOf(opened)) });
   }
 
   syncAll(): Waiting<void> {
@@ -384,14 +385,14 @@ export class BackingDirectory implements FileSystem {
   allocate(opened: OpenedFile, mode: number, offset: number, length: number, caller: Caller): Waiting<void> {
     const fd = fdOf(opened);
     this.#takeSetIdFrom(fd, caller);
-    return this.#errand({ call: 'fallocate', fd: system.duplicate(fd), mode, offset, length });
+    return this.#errand({ call: 'fallocate', fd: duplicate(fd), mode, offset, length });
   }
 
   copyRange(from: OpenedFile, fromOffset: number, to: OpenedFile, toOffset: number, length: number, caller: Caller): Answer<number> {
     const target = fdOf(to);
     this.#takeSetIdFrom(target, caller);
-    const fd = system.duplicate(fdOf(from));
-    return this.#run({ call: 'copy_file_range', fd, offset: fromOffset, to: system.duplicate(target), toOffset, length });
+    const fd = duplicate(fdOf(from));
+    return this.#run({ call: 'copy_file_range', fd, offset: fromOffset, to: duplicate(target), toOffset, length });
   }
 
   #errand(errand: Errand): Waiting<void> {

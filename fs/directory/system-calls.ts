@@ -39,7 +39,6 @@ const cSetxattr = byPlace('int %ssetxattr(void *path, void *name, void *value, u
 const cListxattr = byPlace('long %slistxattr(void *path, void *list, unsigned long size)');
 const cRemovexattr = byPlace('int %sremovexattr(void *path, void *name)');
 const cClose = declare('int close(int fd)');
-const cFcntl = declare('int fcntl(int fd, int command, int argument)');
 
 export const AT_EMPTY_PATH = 0x1000;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -49,7 +48,6 @@ const AT_FDCWD = -100;
 /** open(2): only names a file, for the other calls; as Linux numbers it on every machine. */
 export const O_PATH = 0o10000000;
 export const O_CLOEXEC = 0o2000000;
-const F_DUPFD_CLOEXEC = 1030;
 /** STATX_BASIC_STATS | STATX_BTIME. */
 const STATX_MASK = 0xfff;
 /** PATH_MAX. */
@@ -204,11 +202,6 @@ export function removeAttribute(place: Place, name: string): void {
 /** Errors are not reported: the descriptor is gone in any case. */
 export function closeDescriptor(fd: number): void {
   cClose(fd);
-}
-
-/** Another descriptor of the same open file. */
-export function duplicate(fd: number): number {
-  return check(cFcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
 /** Runs a call of node:fs, so that it fails as the calls here do. */

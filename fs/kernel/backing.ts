@@ -6,6 +6,7 @@
  * least recently used go first.
  */
 
+import { closeSync, openSync } from 'node:fs';
 import { ioctl, lastErrno } from './native.js';
 import type { NodeId } from '../contract.js';
 import { Ioctl } from './protocol.js';
@@ -35,6 +36,18 @@ export class BackingFiles {
 
   get enabled(): boolean {
     return this.#enabled;
+  }
+
+  /** Finds out whether the kernel lets this process have passthrough, before the first file asks for it. After INIT was answered. */
+  probe(): void {
+    if (!this.#enabled) return;
+    const fd = openSync(process.execPath, 'r');
+    try {
+      const id = this.#register(fd);
+      if (id !== 0) this.#unregister(id);
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /**
@@ -80,9 +93,12 @@ export class BackingFiles {
     if (registration === undefined) return;
     this.#byNode.delete(node);
     this.#idle.delete(node);
-    if (registration.id === 0) return;
+    if (registration.id !== 0) this.#unregister(registration.id);
+  }
+
+  #unregister(id: number): void {
     const argument = Buffer.alloc(4);
-    argument.writeInt32LE(registration.id);
+    argument.writeInt32LE(id);
     ioctl(this.#device, Ioctl.BACKING_CLOSE, argument);
   }
 

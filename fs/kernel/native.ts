@@ -2,7 +2,7 @@
 
 import koffi from 'koffi';
 import { getSystemErrorName } from 'node:util';
-import { ButlerfsError } from '../../common/errors.js';
+import { ButlerfsError, systemCallError } from '../../common/errors.js';
 
 const libc = koffi.load('libc.so.6');
 
@@ -131,6 +131,14 @@ export function setNonBlocking(fd: number): void {
   const flags = cFcntl(fd, F_GETFL, 0);
   check(flags, 'reading descriptor flags');
   check(cFcntl(fd, F_SETFL, flags | O_NONBLOCK), 'setting descriptor flags');
+}
+
+/** Another descriptor of the same open file. Throws SystemCallError. */
+export function duplicate(fd: number): number {
+  const F_DUPFD_CLOEXEC = 1030;
+  const copy = cFcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) throw systemCallError(lastErrno());
+  return copy;
 }
 
 /** mount(2): 0, or the errno. */

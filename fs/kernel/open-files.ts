@@ -52,6 +52,11 @@ export class OpenFiles {
     return this.#backing.enabled;
   }
 
+  /** See {@link BackingFiles.probe}. */
+  probe(): void {
+    this.#backing.probe();
+  }
+
   get(handle: number): OpenedFile | undefined {
     return this.#handles[handle]?.opened;
   }

@@ -69,12 +69,17 @@ export class ParkedRequests {
     const now = performance.now();
     if (now < this.#nextExpiry) return;
     this.#nextExpiry = Infinity;
-    for (const [unique, entry] of [...this.#byUnique]) {
-      if (entry.expires <= now) {
-        this.#byUnique.delete(unique);
-        entry.waiting.abort();
-        expired(entry);
-      } else if (entry.expires < this.#nextExpiry) this.#nextExpiry = entry.expires;
+    const late: [number, Entry][] = [];
+    for (const [unique, entry] of this.#byUnique) {
+      if (entry.expires <= now) late.push([unique, entry]);
+      else if (entry.expires < this.#nextExpiry) this.#nextExpiry = entry.expires;
+    }
+    late.sort(([, a], [, b]) => a.expires - b.expires);
+    for (const [unique, entry] of late) {
+      // Giving up one may have settled another.
+      if (!this.#byUnique.delete(unique)) continue;
+      entry.waiting.abort();
+      expired(entry);
     }
   }
 

@@ -177,6 +177,7 @@ export class KernelSession {
     conversation.negotiated(negotiated.passthrough && this.#options.passthrough !== false);
     conversation.reply.data(negotiated.reply);
     conversation.send();
+    conversation.files.probe();
   }
 
   /** The caller of a parked request got a signal: its wait ends with EINTR. Requests that are not parked are answered already. */

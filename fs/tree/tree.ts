@@ -20,9 +20,9 @@ import {
   type OpenedFile,
   type OpenRequest,
   ROOT,
+  type Waiting,
 } from '../contract.js';
 import { FileType } from '../file-type.js';
-import { readFully } from '../read-fully.js';
 import type { KeyAliases } from '../../registry/keys.js';
 import { TreeContext } from './context.js';
 import { DataIdDirectory } from './data-id-directory.js';
@@ -165,9 +165,9 @@ export class Tree implements FileSystem {
     return node.open();
   }
 
-  read(opened: OpenedFile, into: Buffer, at: number, size: number, offset: number): number {
+  read(opened: OpenedFile, into: Buffer, at: number, size: number, offset: number): number | Waiting<unknown> {
     if (opened instanceof OpenedText) return opened.text.copy(into, at, offset, offset + size);
-    if (opened instanceof OpenedObject) return readFully(opened.backing, into, at, size, offset);
+    if (opened instanceof OpenedObject) return this.#context.content.read(opened.backing, into, at, size, offset);
     throw new ButlerfsError('internal', { what: 'reading', why: 'the file was not opened here' });
   }
 

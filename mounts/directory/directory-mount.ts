@@ -4,6 +4,7 @@ import { asButlerfsError, ButlerfsError, deserializeError, errnoOf } from '../..
 import { attach, detach } from '../../fs/kernel/mount.js';
 import { runErrand } from '../../fs/run-errand.js';
 import { KernelThread } from '../kernel-thread.js';
+import { raiseReadahead } from '../readahead.js';
 import { clearDeadMounts } from '../stale.js';
 import type { DirectoryMountOptions, DirectoryStatistics, MountedDirectory } from './contract.js';
 import { LibfuseDirectoryMount } from './libfuse-directory.js';
@@ -60,11 +61,15 @@ class KernelDirectoryMount implements MountedDirectory {
   async start(): Promise<void> {
     const { mountPoint, backing, name, allowOther, trusted } = this.options;
     await this.#ready;
+    let isAttached = false;
     try {
       const device = await attach({ mountPoint, name: name ?? backing, allowOther, readOnly: false, trusted: trusted ?? false });
+      isAttached = true;
       this.#thread.own(device);
       this.#thread.tell({ kind: 'serve', device });
+      await raiseReadahead(mountPoint, async () => (await this.statistics()).passthrough);
     } catch (error) {
+      if (isAttached) await detach(mountPoint, { lazy: true }).catch(() => undefined);
       this.#thread.tell({ kind: 'stop' });
       await this.ended;
       throw error;

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openReader } from '../../cache/reader.js';
 import { type Attributes, type Entry, isWaiting, ROOT, type Waiting } from '../../fs/contract.js';
+import { readFully } from '../../fs/read-fully.js';
 import { OpenedText } from '../../fs/tree/text-files.js';
 import { Tree } from '../../fs/tree/tree.js';
 import { originOf } from '../../mounts/origins.js';
@@ -63,6 +64,7 @@ export function treeOf(
       fetch: never,
       size: never,
       status: never,
+      read: readFully,
     },
     view: { collections, order: [] },
     defaults: new Map(Object.entries(defaults)),
