@@ -1,6 +1,6 @@
 /** A directory of 10,000 files. Making it takes longer than all that is asked of it, so it is made once, and lent to each target. */
 
-import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeDirectory, temporaryDirectory } from '../support/temporary.js';
 
@@ -23,7 +23,8 @@ export function lend(into: string): void {
 
 /** Takes it back, when it is served no more. */
 export function takeBack(from: string): void {
-  if (place !== undefined) renameSync(join(from, LONG_DIRECTORY.name), join(place, LONG_DIRECTORY.name));
+  if (place !== undefined && existsSync(join(from, LONG_DIRECTORY.name)))
+    renameSync(join(from, LONG_DIRECTORY.name), join(place, LONG_DIRECTORY.name));
 }
 
 /** After the last target. */

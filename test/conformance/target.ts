@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { DirectoryStatistics } from '../../mounts/directory/contract.js';
 import { projectDirectory } from '../support/project.js';
-import { eventually, removeDirectory, temporaryDirectory } from '../support/temporary.js';
+import { runSuccessfully } from '../support/run.js';
+import { eventually, temporaryDirectory } from '../support/temporary.js';
 import { Agent } from './agent.js';
 import { lend, takeBack } from './long-directory.js';
 
@@ -70,9 +71,9 @@ export class Target {
   readonly name: string;
   readonly can: Capabilities;
   readonly #options: TargetOptions;
-  readonly #place = temporaryDirectory('conformance');
-  readonly #behind = join(this.#place, 'behind');
-  readonly #mount: string;
+  #place = '';
+  #behind = '';
+  #mount = '';
   #daemon: ChildProcess | undefined;
   #agent: Agent | undefined;
   #said = '';
@@ -88,7 +89,6 @@ export class Target {
     this.name = options.name;
     this.can = options.can;
     this.#options = options;
-    this.#mount = options.transport === 'none' ? this.#behind : join(this.#place, 'mount');
   }
 
   get isMounted(): boolean {
@@ -102,6 +102,9 @@ export class Target {
   /** Mounts. Throws with the daemon's own words where it does not. */
   async start(): Promise<void> {
     process.once('exit', this.#clean);
+    this.#place = temporaryDirectory('conformance');
+    this.#behind = join(this.#place, 'behind');
+    this.#mount = this.isMounted ? join(this.#place, 'mount') : this.#behind;
     chmodSync(this.#place, 0o755);
     for (const directory of new Set([this.#behind, this.#mount])) mkdirSync(directory, { mode: 0o755 });
     lend(this.#behind);
@@ -182,7 +185,7 @@ exec setpriv --reuid=${ORDINARY} --regid=${ORDINARY} --clear-groups "$@"`;
     const program = python`
       show(differences=differences(os.fsencode(mount), os.fsencode(behind), can, ${JSON.stringify(subject)}.encode()))
     `;
-    expect(await this.#run(program, null, {})).toEqual({ differences: [] });
+    expect(await this.#run(program, null, { seconds: 50 })).toEqual({ differences: [] });
   }
 
   /** The kernel forgets all inodes of the mount that are not in use. */
@@ -230,8 +233,10 @@ exec setpriv --reuid=${ORDINARY} --regid=${ORDINARY} --clear-groups "$@"`;
       });
     }
     process.removeListener('exit', this.#clean);
+    if (this.#place === '') return;
     takeBack(this.#behind);
-    removeDirectory(this.#place);
+    // A path that is too long for Node may be left where a test failed.
+    await runSuccessfully('rm', ['-rf', this.#place]);
   }
 
   #detach(): void {
