@@ -16,6 +16,9 @@
  * - notifications: what changed behind the mount is seen when the kernel's short memory of names and attributes ends;
  * - passthrough: every byte comes through this process.
  *
+ * libfuse starts a thread for each request that is under way, and keeps ten that have nothing to do. Of each that ends, fuse-native leaves memory behind, and
+ * a handle that the event loop looks at with every request: with thousands of them requests become slow.
+ *
  * docs/transports.md says the same to users.
  */
 
@@ -29,6 +32,7 @@ import { implementedOperations, makeHandlers } from './handlers.js';
 import { Waits } from './later.js';
 import { type KernelMemory, mountOptionText } from './mount-options.js';
 import { PathOperations } from './operations.js';
+import { RequestMemory } from './request-memory.js';
 
 export interface LibfuseMountOptions extends KernelMemory {
   readonly fileSystem: FileSystem;
@@ -53,6 +57,8 @@ const INIT_DEADLINE = 10_000;
 const WATCH_INTERVAL = 200;
 /** Milliseconds for which a name that is not used is remembered. */
 const NAME_LIFE = 2_000;
+/** Threads that libfuse has started, at which it is said what that costs. */
+const THREADS_REMARKED = 20_000;
 const DEVICE = '/dev/fuse';
 
 /** Mounts that are served in this process, by the descriptor that libfuse reads requests from. */
@@ -66,8 +72,9 @@ export class LibfuseMount {
   readonly #waits: Waits;
   readonly #operations: PathOperations;
   readonly #counts: Partial<Record<OperationName, number>> = {};
+  readonly #memory = new RequestMemory();
   /** What the native half refers to for ever. */
-  readonly #kept: { readonly thread: Buffer; readonly requests: Buffer[] };
+  readonly #kept: { readonly thread: Buffer; readonly requests: RequestMemory };
   #device = -1;
   #watch: NodeJS.Timeout | undefined;
   #hasEnded = false;
@@ -80,7 +87,7 @@ export class LibfuseMount {
     // A file that another user makes belongs to this process, which may be root: it must not run as root for that user.
     const { fileSystem, allowOther, onError } = options;
     this.#operations = new PathOperations({ fileSystem, waits: this.#waits, keepsSetId: !allowOther, onLateError: onError });
-    this.#kept = { thread: Buffer.alloc(this.#binding.sizeof_fuse_thread_t), requests: [] };
+    this.#kept = { thread: Buffer.alloc(this.#binding.sizeof_fuse_thread_t), requests: this.#memory };
     this.ended = new Promise((resolve) => (this.#end = resolve));
   }
 
@@ -141,11 +148,7 @@ export class LibfuseMount {
           if (!isQuiet(error)) this.#options.onError(error, operation, path);
         },
       });
-      const allocate = (size: number): Buffer => {
-        const request = Buffer.alloc(size);
-        this.#kept.requests.push(request);
-        return request;
-      };
+      const allocate = (size: number): Buffer => this.#allocate(size);
       const implemented = implementedOperations(this.#binding, fileSystem);
       try {
         const text = mountOptionText(this.#options);
@@ -164,6 +167,17 @@ export class LibfuseMount {
       else this.#ended();
     }, WATCH_INTERVAL);
     await this.#within(initialised);
+  }
+
+  /** Memory for the requests of a thread that libfuse has started. */
+  #allocate(size: number): Buffer {
+    if (this.#memory.used === THREADS_REMARKED) {
+      const why = 'each that ended has left something behind in this process, which every request has to pass';
+      const advice = 'mount anew when it has become slow, or use the transport kernel';
+      const remark = new ButlerfsError('internal', { what: `libfuse has started ${THREADS_REMARKED} threads`, why, advice });
+      this.#options.onError(remark, 'threads', '/');
+    }
+    return this.#memory.allocate(size);
   }
 
   async #within(initialised: Promise<void>): Promise<void> {
