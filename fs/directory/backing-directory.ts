@@ -23,7 +23,6 @@ import {
   type NodeId,
   type OpenedFile,
   type OpenRequest,
-  type Time,
   type Waiting,
 } from '../contract.js';
 import type { Errand, Errands } from '../errands.js';
@@ -31,11 +30,14 @@ import { isRegularMode } from '../file-type.js';
 import { duplicate } from '../kernel/native.js';
 import { readPresent } from '../present-read.js';
 import { LockTable } from '../locks.js';
-import { Credentials, isMember } from './credentials.js';
+import { Credentials } from './credentials.js';
 import { type Inode, Inodes } from './inodes.js';
 import { DirectoryReaders } from './listing.js';
+import { ACCESS_MODE, fdOf, OpenedBacking } from './opened-backing.js';
+import { SetIdBits } from './set-id.js';
 import { Statx } from './statx.js';
 import * as system from './system-calls.js';
+import { putTime } from './times.js';
 
 export interface BackingDirectoryOptions {
   /** Absolute path of an existing directory. */
@@ -58,39 +60,8 @@ export interface BackingDirectoryOptions {
 const EXCLUSIVE_SECONDS = 86_400;
 const SHARED_SECONDS = 1;
 const O_NOFOLLOW = 0o400000;
-const SET_USER_ID = 0o4000;
-const SET_GROUP_ID = 0o2000;
-const GROUP_EXECUTE = 0o010;
-const ACCESS_MODE = constants.O_RDONLY | constants.O_WRONLY | constants.O_RDWR;
-/** UTIME_NOW and UTIME_OMIT of utimensat(2), in the place of nanoseconds. */
-const UTIME_NOW = 0x3fffffff;
-const UTIME_OMIT = 0x3ffffffe;
 const RENAME_EXCHANGE = 2;
 const ACCESS_LIST = 'system.posix_acl_access';
-
-/** An open file below. `size` is that at the time of opening. */
-class OpenedBacking implements OpenedFile {
-  readonly fd: number;
-  readonly inode: Inode;
-  readonly isWritable: boolean;
-  /** Whether each write is to be on the disk before it is acknowledged (O_SYNC, O_DSYNC). */
-  readonly isSynchronous: boolean;
-  readonly keepCache: boolean;
-  readonly backing: number | undefined;
-  readonly mayBeMapped: boolean;
-  readonly size: number;
-
-  constructor(fd: number, inode: Inode, size: number, flags: number, keepCache: boolean, passthrough: boolean) {
-    this.size = size;
-    this.fd = fd;
-    this.inode = inode;
-    this.isWritable = (flags & ACCESS_MODE) !== constants.O_RDONLY;
-    this.isSynchronous = this.isWritable && (flags & (constants.O_SYNC | constants.O_DSYNC)) !== 0;
-    this.keepCache = keepCache;
-    this.backing = passthrough ? fd : undefined;
-    this.mayBeMapped = passthrough && (flags & ACCESS_MODE) === constants.O_RDWR;
-  }
-}
 
 export class BackingDirectory implements FileSystem {
   readonly traits: FileSystemTraits;
@@ -98,6 +69,7 @@ export class BackingDirectory implements FileSystem {
   readonly getLock?: NonNullable<FileSystem['getLock']>;
   readonly setLock?: NonNullable<FileSystem['setLock']>;
   readonly #statx: Statx;
+  readonly #setId: SetIdBits;
   readonly #inodes: Inodes;
   readonly #readers = new DirectoryReaders();
   readonly #locks = new LockTable();
@@ -114,6 +86,7 @@ export class BackingDirectory implements FileSystem {
     const rootFd = system.openAt(-100, Buffer.from(root).toString('latin1'), system.O_PATH | constants.O_DIRECTORY);
     this.#exclusive = exclusive;
     this.#statx = new Statx(exclusive ? EXCLUSIVE_SECONDS : SHARED_SECONDS);
+    this.#setId = new SetIdBits(this.#statx);
     this.#inodes = new Inodes(rootFd, this.#statx);
     this.#credentials = new Credentials(ownsThread);
     this.#errands = errands;
@@ -208,7 +181,7 @@ export class BackingDirectory implements FileSystem {
     try {
       this.#statx.read(fd, '');
       if (!inode.isOf(this.#statx)) throw systemCallError(Errno.ESTALE);
-      if (killSetId) this.#takeSetId(fd);
+      if (killSetId) this.#setId.take(fd);
       return this.#opened(fd, inode, flags);
     } catch (error) {
       system.closeDescriptor(fd);
@@ -225,6 +198,7 @@ export class BackingDirectory implements FileSystem {
   release(node: NodeId, opened: OpenedFile, flockOwner: bigint | undefined): void {
     if (!(opened instanceof OpenedBacking)) return;
     if (flockOwner !== undefined) this.#locks.releaseOwner(node, flockOwner, true);
+    if (opened.isWrittenBehind) this.#endWritingBehind(opened);
     if (opened.mayBeMapped) opened.inode.mappable--;
     // The kernel tells of the end of each lock but those of open files (F_OFD_SETLK).
     if (--opened.inode.opens === 0) this.#locks.drop(node);
@@ -250,8 +224,7 @@ export class BackingDirectory implements FileSystem {
     if (!killSetGroupId || name !== ACCESS_LIST) return;
     const inode = this.#inodes.get(node);
     this.#inodes.withDescriptor(inode, (fd) => {
-      this.#statx.read(fd, '');
-      if ((this.#statx.mode & SET_GROUP_ID) !== 0) system.changeMode(fd, this.#statx.mode & 0o7777 & ~SET_GROUP_ID);
+      this.#setId.takeGroup(fd);
     });
   }
 
@@ -283,6 +256,7 @@ export class BackingDirectory implements FileSystem {
       }
       this.#statx.read(fd, '');
     });
+    this.#setId.watch(inode);
     return this.#attributesOf(inode);
   }
 
@@ -366,7 +340,7 @@ export class BackingDirectory implements FileSystem {
     const { fd } = opened;
     if (killSetId) {
       this.#statx.read(fd, '');
-      this.#takeSetId(fd);
+      this.#setId.take(fd);
     }
     const written = system.asSystemCall(() => system.writeAll(fd, from, at, size, offset));
     if (!opened.isSynchronous) return written;
@@ -384,13 +358,13 @@ export class BackingDirectory implements FileSystem {
 
   allocate(opened: OpenedFile, mode: number, offset: number, length: number, caller: Caller): Waiting<void> {
     const fd = fdOf(opened);
-    this.#takeSetIdFrom(fd, caller);
+    this.#setId.takeFrom(fd, caller);
     return this.#errand({ call: 'fallocate', fd: duplicate(fd), mode, offset, length });
   }
 
   copyRange(from: OpenedFile, fromOffset: number, to: OpenedFile, toOffset: number, length: number, caller: Caller): Answer<number> {
     const target = fdOf(to);
-    this.#takeSetIdFrom(target, caller);
+    this.#setId.takeFrom(target, caller);
     const fd = duplicate(fdOf(from));
     return this.#run({ call: 'copy_file_range', fd, offset: fromOffset, to: duplicate(target), toOffset, length });
   }
@@ -419,6 +393,11 @@ export class BackingDirectory implements FileSystem {
 
   /** The attributes just read, which are the inode's. What may change by a mapping is asked for each time. */
   #attributesOf(inode: Inode): Attributes {
+    if (inode.watched !== undefined) {
+      this.#setId.check(inode, (use) => {
+        this.#inodes.withDescriptor(inode, use);
+      });
+    }
     if (inode.mappable > 0) this.#statx.validity = 0;
     return this.#statx;
   }
@@ -447,7 +426,7 @@ export class BackingDirectory implements FileSystem {
     try {
       this.#statx.read(fd, '');
       if (!isRegularMode(this.#statx.mode)) throw systemCallError(Errno.EEXIST);
-      if (killSetId) this.#takeSetId(fd);
+      if (killSetId) this.#setId.take(fd);
       const inode = this.#inodes.found(directory, name);
       if (directory === undefined) {
         inode.fd = system.openAt(-100, system.procPath(fd), system.O_PATH);
@@ -466,10 +445,21 @@ export class BackingDirectory implements FileSystem {
     this.#open++;
     inode.opens++;
     // The kernel would write to a backing file as this process, which keeps the set-ID bits that a write must take away.
-    const hasSetId = (this.#statx.mode & (SET_USER_ID | SET_GROUP_ID)) !== 0;
-    const opened = new OpenedBacking(fd, inode, this.#statx.size, flags, this.#exclusive, !hasSetId);
+    const opened = new OpenedBacking(fd, inode, this.#statx.size, flags, this.#exclusive, !this.#setId.areSet);
     if (opened.mayBeMapped) inode.mappable++;
+    if (opened.isWrittenBehind) inode.writtenBehind++;
     return opened;
+  }
+
+  /** What the kernel wrote by itself is over with this file: the last look at bits that a write takes away. */
+  #endWritingBehind({ fd, inode }: OpenedBacking): void {
+    if (inode.watched !== undefined) {
+      this.#statx.read(fd, '');
+      this.#setId.check(inode, (use) => {
+        use(fd);
+      });
+    }
+    if (--inode.writtenBehind === 0) inode.watched = undefined;
   }
 
   #remove(parent: NodeId, name: string, isDirectory: boolean): void {
@@ -489,26 +479,7 @@ export class BackingDirectory implements FileSystem {
     system.truncateOpen(fd, size);
     if (!killSetId) return;
     this.#statx.read(fd, '');
-    this.#takeSetId(fd);
-  }
-
-  /** Takes set-ID bits away where the caller may not keep them: what the kernel does not tell of these operations. */
-  #takeSetIdFrom(fd: number, caller: Caller): void {
-    if (caller.uid === 0) return;
-    this.#statx.read(fd, '');
-    // The set-group-ID bit of a file that its group may not execute stays only for members of the group.
-    const { mode, gid } = this.#statx;
-    this.#takeSetId(fd, (mode & (SET_GROUP_ID | GROUP_EXECUTE)) === SET_GROUP_ID && !isMember(caller, gid));
-  }
-
-  /** As the kernel does at a write: the set-user-ID bit, and the set-group-ID bit where the group may execute. The attributes are those just read. */
-  #takeSetId(fd: number, fromOthers = false): void {
-    const { mode } = this.#statx;
-    let kept = mode & 0o7777 & ~SET_USER_ID;
-    if ((mode & GROUP_EXECUTE) !== 0 || fromOthers) kept &= ~SET_GROUP_ID;
-    if (kept === (mode & 0o7777) || !isRegularMode(mode)) return;
-    system.changeModeOfOpen(fd, kept);
-    this.#statx.read(fd, '');
+    this.#setId.take(fd);
   }
 
   #place(node: NodeId): system.Place {
@@ -517,11 +488,6 @@ export class BackingDirectory implements FileSystem {
 }
 
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
-
-function fdOf(opened: OpenedFile): number {
-  if (opened instanceof OpenedBacking) return opened.fd;
-  throw systemCallError(Errno.EBADF);
-}
 
 /** Names come from the kernel, which has taken paths apart; whatever else comes must not lead elsewhere. */
 function checkedName(name: string): string {
@@ -534,16 +500,6 @@ function withoutTrusted(names: Buffer): Buffer {
   if (!names.includes('trusted.')) return names;
   const shown = names.toString('latin1').match(/[^\0]+\0/g) ?? [];
   return Buffer.from(shown.filter((name) => !name.startsWith('trusted.')).join(''), 'latin1');
-}
-
-function putTime(times: Buffer, at: number, time: Time | 'now' | undefined): void {
-  if (time === undefined || time === 'now') {
-    times.writeBigInt64LE(0n, at);
-    times.writeBigInt64LE(BigInt(time === 'now' ? UTIME_NOW : UTIME_OMIT), at + 8);
-    return;
-  }
-  times.writeBigInt64LE(BigInt(time.seconds), at);
-  times.writeBigInt64LE(BigInt(time.nanoseconds), at + 8);
 }
 
 function keepsAccessLists(rootFd: number): boolean {

@@ -11,7 +11,7 @@
  */
 
 import { systemCallError } from '../../common/errors.js';
-import { type NodeId, ROOT } from '../contract.js';
+import { type NodeId, ROOT, type Time } from '../contract.js';
 import { isDirectoryMode } from '../file-type.js';
 import type { Statx } from './statx.js';
 import { closeDescriptor, O_PATH, openAt, type Place } from './system-calls.js';
@@ -33,6 +33,10 @@ export class Inode {
   opens = 0;
   /** Those by which it may be written through a mapping. */
   mappable = 0;
+  /** Those by which the kernel may write to it without a word. */
+  writtenBehind = 0;
+  /** Modification time since which a write takes set-ID bits away: see SetIdBits. */
+  watched: Time | undefined;
   /** Whether no name is known any more: then `fd` is all there is. */
   isNameless = false;
   parent: Inode | undefined;

@@ -33,8 +33,6 @@ export interface Capabilities {
   /** O_TMPFILE. */
   readonly temporaryFiles: boolean;
   readonly accessLists: boolean;
-  /** The kernel tells of every write, so that set-ID bits which came after a file was opened are taken away by one. */
-  readonly writesAreSeen: boolean;
   /** What is open is itself, whatever becomes of its names: the transport speaks of inodes. Else: of paths. */
   readonly inodes: boolean;
 }

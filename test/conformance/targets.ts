@@ -19,7 +19,6 @@ const everything: Capabilities = {
   temporaryFiles: true,
   accessLists: true,
   inodes: true,
-  writesAreSeen: true,
 };
 
 const asRoot = ['--allow-other', '--trusted'];
@@ -31,7 +30,7 @@ const all: readonly TargetOptions[] = [
     transport: 'kernel',
     options: asRoot,
     asRoot: true,
-    can: { ...everything, writesAreSeen: false },
+    can: everything,
   },
   {
     name: 'the kernel, which asks for each read, write and lock',
@@ -66,7 +65,6 @@ const all: readonly TargetOptions[] = [
       temporaryFiles: false,
       accessLists: false,
       inodes: false,
-      writesAreSeen: true,
     },
   },
 ];
