@@ -74,6 +74,18 @@ export class Conversation {
     this.#write(this.reply.seal(this.request.uniqueLow, this.request.uniqueHigh, errno));
   }
 
+  /** Replies with what `encode` puts into the reply, now or when the wait is over. */
+  answer<T>(answer: Answer<T>, encode: (reply: ReplyBuffer, value: T) => void): void {
+    if (isWaiting(answer)) {
+      this.park(answer, (value) => {
+        encode(this.reply, value);
+      });
+      return;
+    }
+    encode(this.reply, answer);
+    this.send();
+  }
+
   /** Sends an empty reply, now or when the wait is over. */
   done(answer: Answer<unknown>): void {
     if (isWaiting(answer)) this.park(answer, nothing);

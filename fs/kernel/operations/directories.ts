@@ -1,10 +1,10 @@
 /** Directories: OPENDIR, READDIR, READDIRPLUS, RELEASEDIR, FSYNCDIR, and what changes them: MKNOD, MKDIR, SYMLINK, LINK, UNLINK, RMDIR, RENAME. */
 
 import { Errno } from '../../../common/errors.js';
-import { type Answer, type Entry, isWaiting } from '../../contract.js';
+import { type Answer, isWaiting } from '../../contract.js';
 import type { Conversation } from '../conversation.js';
 import { FSYNC_DATA_ONLY, Opcode, OpenFlag } from '../protocol.js';
-import { type Operations, required } from './operation.js';
+import { type Operations, putEntry, required } from './operation.js';
 
 /** Lacking: ENOSYS makes the kernel do without OPENDIR and RELEASEDIR, and keep listings. */
 function openDirectory(conversation: Conversation): void {
@@ -49,41 +49,32 @@ function list(conversation: Conversation, plus: boolean): void {
   else conversation.send();
 }
 
-function answerEntry(conversation: Conversation, answer: Answer<Entry>): void {
-  const { reply } = conversation;
-  if (isWaiting(answer)) {
-    conversation.park(answer, (entry) => {
-      reply.entry(entry);
-    });
-    return;
-  }
-  reply.entry(answer);
-  conversation.send();
-}
-
 function makeNode(conversation: Conversation): void {
   const { fileSystem, request } = conversation;
   request.caller.umask = request.uint32(8);
   const make = required(fileSystem.makeNode);
-  answerEntry(conversation, make.call(fileSystem, request.node, request.name(16), request.uint32(0), request.uint32(4), request.caller));
+  conversation.answer(
+    make.call(fileSystem, request.node, request.name(16), request.uint32(0), request.uint32(4), request.caller),
+    putEntry,
+  );
 }
 
 function makeDirectory(conversation: Conversation): void {
   const { fileSystem, request } = conversation;
   request.caller.umask = request.uint32(4);
   const make = required(fileSystem.makeDirectory);
-  answerEntry(conversation, make.call(fileSystem, request.node, request.name(8), request.uint32(0), request.caller));
+  conversation.answer(make.call(fileSystem, request.node, request.name(8), request.uint32(0), request.caller), putEntry);
 }
 
 function makeLink(conversation: Conversation): void {
   const { fileSystem, request } = conversation;
   const make = required(fileSystem.makeLink);
-  answerEntry(conversation, make.call(fileSystem, request.node, request.name(0), request.text(request.afterName(0)), request.caller));
+  conversation.answer(make.call(fileSystem, request.node, request.name(0), request.text(request.afterName(0)), request.caller), putEntry);
 }
 
 function link(conversation: Conversation): void {
   const { fileSystem, request } = conversation;
-  answerEntry(conversation, required(fileSystem.link).call(fileSystem, request.number(0), request.node, request.name(8)));
+  conversation.answer(required(fileSystem.link).call(fileSystem, request.number(0), request.node, request.name(8)), putEntry);
 }
 
 function unlink(conversation: Conversation): void {

@@ -18,6 +18,7 @@ import {
   WRITE_IN_SIZE,
   WRITE_KILL_SUIDGID,
 } from '../protocol.js';
+import type { ReplyBuffer } from '../reply.js';
 import { fileAt, type Operations, required } from './operation.js';
 
 const ACCESS_MODE = constants.O_RDONLY | constants.O_WRONLY | constants.O_RDWR;
@@ -49,17 +50,10 @@ function open(conversation: Conversation): void {
 }
 
 function answerCreated(conversation: Conversation, answer: Answer<Created>): void {
-  const { reply } = conversation;
-  const encode = ({ entry, opened }: Created): void => {
+  conversation.answer(answer, (reply, { entry, opened }) => {
     reply.entry(entry);
     conversation.files.add(entry.node, opened, false, reply);
-  };
-  if (isWaiting(answer)) {
-    conversation.park(answer, encode);
-    return;
-  }
-  encode(answer);
-  conversation.send();
+  });
 }
 
 function create(conversation: Conversation): void {
@@ -107,21 +101,14 @@ function read(conversation: Conversation): void {
 }
 
 function write(conversation: Conversation): void {
-  const { fileSystem, request, reply } = conversation;
+  const { fileSystem, request } = conversation;
   const put = required(fileSystem.write);
   const opened = fileAt(conversation, 0);
   const size = request.uint32(16);
   if (size > request.bodySize - WRITE_IN_SIZE) throw systemCallError(Errno.EINVAL);
   const killSetId = (request.uint32(20) & WRITE_KILL_SUIDGID) !== 0;
-  const answer = put.call(fileSystem, opened, request.bytes, IN_HEADER_SIZE + WRITE_IN_SIZE, size, request.number(8), killSetId);
-  if (isWaiting(answer)) {
-    conversation.park(answer, (written) => {
-      reply.uint32(written);
-    });
-    return;
-  }
-  reply.uint32(answer);
-  conversation.send();
+  const at = IN_HEADER_SIZE + WRITE_IN_SIZE;
+  conversation.answer(put.call(fileSystem, opened, request.bytes, at, size, request.number(8), killSetId), putCount);
 }
 
 /** Lacking: ENOSYS makes the kernel send no more of them. */
@@ -168,7 +155,7 @@ function seek(conversation: Conversation): void {
 }
 
 /** Lacking: ENOSYS makes the kernel read and write. */
-function copyRange(conversation: Conversation, encode: (copied: number) => void): void {
+function copyRange(conversation: Conversation, encode: (reply: ReplyBuffer, copied: number) => void): void {
   const { fileSystem, request } = conversation;
   if (fileSystem.copyRange === undefined) {
     conversation.sendErrno(Errno.ENOSYS);
@@ -177,13 +164,15 @@ function copyRange(conversation: Conversation, encode: (copied: number) => void)
   const from = fileAt(conversation, 0);
   const to = fileAt(conversation, 24);
   const length = Math.min(request.number(40), LARGEST_COPY);
-  const answer = fileSystem.copyRange(from, request.number(8), to, request.number(32), length, request.caller);
-  if (isWaiting(answer)) {
-    conversation.park(answer, encode);
-    return;
-  }
-  encode(answer);
-  conversation.send();
+  conversation.answer(fileSystem.copyRange(from, request.number(8), to, request.number(32), length, request.caller), encode);
+}
+
+function putCount(reply: ReplyBuffer, bytes: number): void {
+  reply.uint32(bytes);
+}
+
+function putLongCount(reply: ReplyBuffer, bytes: number): void {
+  reply.uint64(bytes);
 }
 
 /** Lacking: ENOSYS makes the kernel take every file for ready. */
@@ -213,14 +202,8 @@ export const fileOperations: Operations = {
   [Opcode.FSYNC]: sync,
   [Opcode.FALLOCATE]: allocate,
   [Opcode.LSEEK]: seek,
-  [Opcode.COPY_FILE_RANGE]: (conversation) =>
-    copyRange(conversation, (copied) => {
-      conversation.reply.uint32(copied);
-    }),
-  [Opcode.COPY_FILE_RANGE_64]: (conversation) =>
-    copyRange(conversation, (copied) => {
-      conversation.reply.uint64(copied);
-    }),
+  [Opcode.COPY_FILE_RANGE]: (conversation) => copyRange(conversation, putCount),
+  [Opcode.COPY_FILE_RANGE_64]: (conversation) => copyRange(conversation, putLongCount),
   [Opcode.POLL]: poll,
   [Opcode.SYNCFS]: syncAll,
 };

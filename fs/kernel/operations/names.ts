@@ -1,23 +1,16 @@
 /** Inodes and what is known of them: LOOKUP, FORGET, GETATTR, STATX, SETATTR, READLINK, ACCESS, STATFS. */
 
 import { Errno, systemCallError } from '../../../common/errors.js';
-import { type AttributeChanges, isWaiting, type OpenedFile } from '../../contract.js';
+import type { AttributeChanges, Attributes, OpenedFile } from '../../contract.js';
 import type { Conversation } from '../conversation.js';
 import { GETATTR_HAS_HANDLE, Opcode, SetAttr } from '../protocol.js';
+import type { ReplyBuffer } from '../reply.js';
 import type { RequestFrame } from '../request.js';
-import { type Operations, required } from './operation.js';
+import { type Operations, putEntry, required } from './operation.js';
 
 function lookup(conversation: Conversation): void {
-  const { fileSystem, request, reply } = conversation;
-  const answer = fileSystem.lookup(request.node, request.name(0));
-  if (isWaiting(answer)) {
-    conversation.park(answer, (entry) => {
-      reply.entry(entry);
-    });
-    return;
-  }
-  reply.entry(answer);
-  conversation.send();
+  const { fileSystem, request } = conversation;
+  conversation.answer(fileSystem.lookup(request.node, request.name(0)), putEntry);
 }
 
 function forget({ fileSystem, request, files }: Conversation): void {
@@ -41,44 +34,28 @@ function handleOf({ request, files }: Conversation): OpenedFile | undefined {
 }
 
 function getAttributes(conversation: Conversation): void {
-  const { fileSystem, request, reply } = conversation;
-  const answer = fileSystem.attributes(request.node, handleOf(conversation));
-  if (isWaiting(answer)) {
-    conversation.park(answer, (attributes) => {
-      reply.attributes(attributes);
-    });
-    return;
-  }
-  reply.attributes(answer);
-  conversation.send();
+  const { fileSystem, request } = conversation;
+  conversation.answer(fileSystem.attributes(request.node, handleOf(conversation)), putAttributes);
 }
 
 function statx(conversation: Conversation): void {
-  const { fileSystem, request, reply } = conversation;
-  const answer = fileSystem.attributes(request.node, handleOf(conversation));
-  if (isWaiting(answer)) {
-    conversation.park(answer, (attributes) => {
-      reply.statx(attributes);
-    });
-    return;
-  }
-  reply.statx(answer);
-  conversation.send();
+  const { fileSystem, request } = conversation;
+  conversation.answer(fileSystem.attributes(request.node, handleOf(conversation)), putStatx);
 }
 
 function setAttributes(conversation: Conversation): void {
-  const { fileSystem, request, reply, files } = conversation;
+  const { fileSystem, request, files } = conversation;
   const set = required(fileSystem.setAttributes);
   const opened = (request.uint32(0) & SetAttr.HANDLE) === 0 ? undefined : files.get(request.number(8));
-  const answer = set.call(fileSystem, request.node, changesOf(request), opened);
-  if (isWaiting(answer)) {
-    conversation.park(answer, (attributes) => {
-      reply.attributes(attributes);
-    });
-    return;
-  }
-  reply.attributes(answer);
-  conversation.send();
+  conversation.answer(set.call(fileSystem, request.node, changesOf(request), opened), putAttributes);
+}
+
+function putAttributes(reply: ReplyBuffer, attributes: Attributes): void {
+  reply.attributes(attributes);
+}
+
+function putStatx(reply: ReplyBuffer, attributes: Attributes): void {
+  reply.statx(attributes);
 }
 
 function changesOf(request: RequestFrame): AttributeChanges {
