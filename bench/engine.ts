@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runSuccessfully } from '../test/support/run.js';
 import { removeDirectory } from '../test/support/temporary.js';
-import { diskDirectory, report, sideBySide, type Row } from './harness.js';
+import { diskDirectory, operation, report, sideBySide, type Row } from './harness.js';
 import { type BenchMount, mountOverlay, mountPlain } from './plain-mount.js';
 
 const FILES = 5_000;
@@ -16,10 +16,6 @@ const PROMISED_OPENS = 25_000;
 const PROMISED_SPEED = 2e9;
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-
-async function operation(...args: readonly string[]): Promise<number> {
-  return Number(await runSuccessfully(process.execPath, [join(HERE, 'operations.js'), ...args], { timeout: 120_000 }));
-}
 
 async function readThrough(file: string): Promise<number> {
   return Number(await runSuccessfully(process.execPath, [join(HERE, 'reader.js'), file, 'sequential'], { timeout: 120_000 }));

@@ -3,6 +3,7 @@
 import { mkdtempSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { runSuccessfully } from '../test/support/run.js';
 
 /** One thing measured two ways. */
@@ -47,6 +48,12 @@ export async function seconds(work: () => Promise<unknown>): Promise<number> {
 /** Wall-clock seconds of a shell command whose output goes nowhere. */
 export function commandSeconds(command: string, ...args: readonly string[]): Promise<number> {
   return seconds(() => runSuccessfully('sh', ['-c', `${command} > /dev/null`, 'sh', ...args], { timeout: 300_000, env: { LC_ALL: 'C' } }));
+}
+
+/** Seconds that the program in operations.ts takes for what it is told, without its start. */
+export async function operation(...args: readonly string[]): Promise<number> {
+  const program = fileURLToPath(new URL('./operations.js', import.meta.url));
+  return Number(await runSuccessfully(process.execPath, [program, ...args], { timeout: 120_000 }));
 }
 
 /** Drops the kernel's page, dentry and inode caches; needs root. */

@@ -77,8 +77,8 @@ try {
         () => read(file, order),
         () => read(reference, order),
       );
-      // At least 0.9 and 0.8 of the speed of ext4.
-      rows.push({ what, ...medians, unit: 's', against: 'ext4', limit: order === 'sequential' ? 1 / 0.9 : 1 / 0.8 });
+      // At least 0.95 and 0.9 of the speed of ext4.
+      rows.push({ what, ...medians, unit: 's', against: 'ext4', limit: order === 'sequential' ? 1 / 0.95 : 1 / 0.9 });
     }
     report(rows);
   } finally {
