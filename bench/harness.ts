@@ -56,10 +56,28 @@ export async function operation(...args: readonly string[]): Promise<number> {
   return Number(await runSuccessfully(process.execPath, [program, ...args], { timeout: 120_000 }));
 }
 
+/** Seconds for so many round trips to another process: no question to a daemon is answered sooner. The median of several. */
+export async function roundTrips(place: string, count: number): Promise<number> {
+  const taken: number[] = [];
+  for (let run = 0; run < 5; run++) taken.push(await operation('round-trips', mkdtempSync(join(place, 'pipes-')), String(count)));
+  return median(taken);
+}
+
 /** Drops the kernel's page, dentry and inode caches; needs root. */
 export async function dropCaches(): Promise<void> {
   await runSuccessfully('sync', []);
   writeFileSync('/proc/sys/vm/drop_caches', '3');
+}
+
+/**
+ * Takes so much memory and gives it back. A virtual machine may have returned its free memory to its host: getting it again would be measured in place of
+ * what fills it.
+ */
+export async function warmMemory(mebibytes: number): Promise<void> {
+  const directory = mkdtempSync('/dev/shm/butlerfs-bench-');
+  await runSuccessfully('sh', ['-c', 'head -c "$1" /dev/zero > "$2/memory"; rm -r "$2"', 'sh', String(mebibytes * 2 ** 20), directory], {
+    timeout: 60_000,
+  });
 }
 
 /** Highest resident memory of a process so far, MiB (VmHWM of proc(5)). */

@@ -6,12 +6,14 @@ import { writeLargeRegistry } from '../scripts/repository/repository.js';
 import { planVisits } from '../scripts/repository/dimensions.js';
 import { mountRepository, temporaryHome } from '../test/support/mounted.js';
 import { removeDirectory } from '../test/support/temporary.js';
-import { commandSeconds, diskDirectory, dropCaches, operation, report, sideBySide } from './harness.js';
+import { commandSeconds, diskDirectory, dropCaches, operation, report, roundTrips, sideBySide } from './harness.js';
 import type { Row } from './harness.js';
 
 const DATASETS = 100_000;
 const COLD_RUNS = 3;
 const WARM_RUNS = 3;
+/** Of what takes a tenth of a second. */
+const SHORT_RUNS = 15;
 const TYPE = 'visitSummary';
 /** Looked at one by one. */
 const STATS = 20_000;
@@ -103,12 +105,23 @@ try {
     },
   );
   const what = `stat of ${STATS} different directories`;
-  rows.push({ what: `${what}, cold`, ...cold, unit: 's', against: 'ext4', limit: 1 / 0.8 });
+  const floor = await roundTrips(place, STATS);
+  // Each costs the kernel one question, and its caller one waking up: half a round trip. Where that takes longer than promised, no daemon can keep it.
+  const isPossible = (floor / 2) * 0.8 <= cold.reference;
+  rows.push({ what: `${what}, cold`, ...cold, unit: 's', against: 'ext4', ...(isPossible ? { limit: 1 / 0.8 } : {}) });
+  rows.push({
+    what: `${what}, cold`,
+    measured: cold.measured,
+    reference: floor,
+    unit: 's',
+    against: 'as many round trips',
+    ...(isPossible ? {} : { limit: 1.2 }),
+  });
   try {
     const known = list(last.path);
     await operation('stat', known);
     const warm = await sideBySide(
-      WARM_RUNS,
+      SHORT_RUNS,
       () => operation('stat', known),
       () => operation('stat', referenceList),
     );

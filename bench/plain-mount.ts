@@ -22,10 +22,10 @@ export function mountPlain(place: string, backing: string, ...options: readonly 
   return mounted(path, join(projectDirectory(), 'scripts/mount-directory'), [backing, path, '--allow-other', ...options]);
 }
 
-/** fuse-overlayfs over an empty lower directory. */
-export function mountOverlay(place: string): Promise<BenchMount> {
+/** fuse-overlayfs over a lower directory: a new, empty one where none is given. */
+export function mountOverlay(place: string, below?: string): Promise<BenchMount> {
   const root = join(place, `overlay-${Math.random().toString(36).slice(2, 8)}`);
   const [lower, upper, work, path] = ['lower', 'upper', 'work', 'merged'].map((name) => join(root, name));
   for (const directory of [lower!, upper!, work!, path!]) mkdirSync(directory, { recursive: true });
-  return mounted(path!, 'fuse-overlayfs', ['-o', `lowerdir=${lower},upperdir=${upper},workdir=${work}`, path!]);
+  return mounted(path!, 'fuse-overlayfs', ['-o', `lowerdir=${below ?? lower},upperdir=${upper},workdir=${work}`, path!]);
 }

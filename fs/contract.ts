@@ -238,6 +238,8 @@ export interface FileSystemTraits {
   readonly readdirPlus: 'always' | 'adaptive';
   /** Whether access control lists (system.posix_acl_*) are kept, and the kernel checks them. */
   readonly accessControlLists: boolean;
+  /** Whether times of birth are known. Where they are not, the kernel must hear it: it would ask for each file again, beside what the look-up told it. */
+  readonly birthTimes: boolean;
   /** Seconds for which the kernel may remember that a name does not exist. */
   readonly negativeValidity: number;
 }

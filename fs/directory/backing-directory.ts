@@ -97,6 +97,7 @@ export class BackingDirectory implements FileSystem {
       invalidatesByTime: !exclusive,
       readdirPlus: 'adaptive',
       accessControlLists: keepsAccessLists(rootFd),
+      birthTimes: true,
       negativeValidity: exclusive ? EXCLUSIVE_SECONDS : SHARED_SECONDS,
     };
     if (locks === 'kernel') return;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ButlerfsError, Errno } from '../../common/errors.js';
 import type { Attributes, DirectorySink, FileSystem, FileSystemTraits, OpenedFile, Waiting } from '../contract.js';
 import { readFully } from '../read-fully.js';
-import { Opcode, OUT_HEADER_SIZE, SILENT_OPCODES } from './protocol.js';
+import { Opcode, OUT_HEADER_SIZE, SILENT_OPCODES, STATX_OUT_SIZE } from './protocol.js';
 import { type ConverseOptions, converse as converseWith, frame, u32 } from './testing/conversation.js';
 
 const TIME = { seconds: 1_500_000_000, nanoseconds: 250_000_000 };
@@ -19,6 +19,7 @@ class OneFile implements FileSystem {
     invalidatesByTime: false,
     readdirPlus: 'always',
     accessControlLists: false,
+    birthTimes: false,
     negativeValidity: 5,
   };
   readonly forgotten: [number, number][] = [];
@@ -174,6 +175,15 @@ describe('the conversation with the kernel', () => {
     expect(opened!.readBigUInt64LE(OUT_HEADER_SIZE)).toBe(1n);
     expect(data!.toString('utf8', OUT_HEADER_SIZE)).toBe('ello');
     expect(fileSystem.released).toBe(1);
+  });
+
+  it('has the kernel ask for times of birth only where there are any', () => {
+    const ask = frame(Opcode.STATX, 4, 2, Buffer.alloc(24));
+    const fileSystem = new OneFile(file);
+    expect(converse([ask], fileSystem)[0]!.readInt32LE(4)).toBe(-Errno.ENOSYS);
+    Object.assign(fileSystem.traits, { birthTimes: true });
+    const [answer] = converse([ask], fileSystem);
+    expect(answer!.length).toBe(OUT_HEADER_SIZE + STATX_OUT_SIZE);
   });
 
   it('refuses writing with EROFS and what it does not know with ENOSYS', () => {

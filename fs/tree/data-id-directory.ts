@@ -15,6 +15,7 @@ import { ROW_LIMIT } from './context.js';
 import { DatasetFile, fileKey } from './dataset-file.js';
 import { fileNames, nameOrNone, type NamedFile, shortNames } from './file-names.js';
 import { combine, hashText, inodeNumber, spread } from './identity.js';
+import { LeavesAhead } from './leaves-ahead.js';
 import { LongDirectory } from './long-directory.js';
 import { DirectoryNode, type Listing, noSuchName, type TreeNode } from './node.js';
 import { type Range, rangeWith } from './row-range.js';
@@ -32,6 +33,8 @@ export class DataIdDirectory extends DirectoryNode {
   #ino: number | undefined;
   /** Set where there were too many rows and the children are leaves. */
   #long: LongDirectory | undefined;
+  /** Set where leaves were asked for by name. */
+  #ahead: LeavesAhead | undefined;
 
   constructor(tree: TypeTree, parent: DirectoryNode, name: string, dimension?: DimensionName, value?: DataIdValue, range?: Range) {
     super(parent, name);
@@ -111,7 +114,7 @@ export class DataIdDirectory extends DirectoryNode {
       throw new ButlerfsError('unknown-value', { what: `'${name}'`, where: `'/${this.path}'`, why: `${dimension} is given already` });
     }
     if (dimension === keys[0]) {
-      const range = this.#rangeOf(value);
+      const range = this.#rangeOf(value) ?? this.#rangeAhead(value, constraint, keys);
       if (range !== undefined) return this.#found(name, dimension, value, range);
     }
     const child = new DataIdDirectory(this.tree, this, name, dimension, value);
@@ -169,6 +172,18 @@ export class DataIdDirectory extends DirectoryNode {
     if (this.#range?.block.rows === undefined) return undefined;
     const { block, from, to } = this.#range;
     return rangeWith({ block, from, to }, this.#column(), value);
+  }
+
+  /** Rows of a leaf, with the next ones; undefined where the child is no leaf, or was listed with the others. */
+  #rangeAhead(value: DataIdValue, constraint: Constraint, keys: readonly DimensionName[]): Range | undefined {
+    const { context, component } = this.tree;
+    if (keys.length !== 1 || typeof value !== 'number' || component !== null || this.#long?.generation === context.generation)
+      return undefined;
+    if (this.#ahead?.generation !== context.generation) {
+      const question = { type: this.#type, searchPath: this.#view.searchPath, constraint, keys, rowLimit: ROW_LIMIT };
+      this.#ahead = new LeavesAhead(context, question);
+    }
+    return this.#ahead.rangeOf(value);
   }
 
   /** Position of the next key among the values of a row. */

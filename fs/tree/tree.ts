@@ -61,6 +61,7 @@ export class Tree implements FileSystem {
     invalidatesByTime: false,
     readdirPlus: 'always',
     accessControlLists: false,
+    birthTimes: false,
     negativeValidity: NEGATIVE_SECONDS,
   };
   readonly #context: TreeContext;

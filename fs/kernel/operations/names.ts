@@ -38,8 +38,13 @@ function getAttributes(conversation: Conversation): void {
   conversation.answer(fileSystem.attributes(request.node, handleOf(conversation)), putAttributes);
 }
 
+/** "Not implemented" is kept by the kernel: statx(2) then takes what GETATTR and LOOKUP say. */
 function statx(conversation: Conversation): void {
   const { fileSystem, request } = conversation;
+  if (!fileSystem.traits.birthTimes) {
+    conversation.sendErrno(Errno.ENOSYS);
+    return;
+  }
   conversation.answer(fileSystem.attributes(request.node, handleOf(conversation)), putStatx);
 }
 

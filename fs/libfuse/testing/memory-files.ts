@@ -29,6 +29,7 @@ export class MemoryFiles implements FileSystem {
     invalidatesByTime: false,
     readdirPlus: 'adaptive',
     accessControlLists: false,
+    birthTimes: false,
     negativeValidity: 0,
   } as const;
   validity = 1000;
