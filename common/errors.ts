@@ -31,6 +31,8 @@ export type ErrorCode =
   // Content that failed its check.
   | 'wrong-digest'
   | 'wrong-size'
+  // What a signature does not cover, or should and does not.
+  | 'untrusted'
   // This host.
   | 'cache-full'
   | 'cache-failed'
@@ -104,6 +106,7 @@ export const ERRNO_OF_CODE: Readonly<Record<ErrorCode, ErrnoName>> = {
   'remote-changed': 'EIO',
   'wrong-digest': 'EIO',
   'wrong-size': 'EIO',
+  untrusted: 'EACCES',
   'cache-full': 'ENOSPC',
   'cache-failed': 'EIO',
   'mount-failed': 'EIO',

@@ -222,6 +222,11 @@ export interface Catalogue {
    */
   repositoryDirectory(path: string): readonly RepositoryEntry[] | undefined;
   repositoryFile(path: string): RepositoryEntry['file'];
+  /**
+   * Every distinct file, streamed: also those at absolute locations, archives once however many members are recorded, and the repository's own. Sorted by
+   * directory. While it runs this catalogue must not be closed.
+   */
+  files(): IterableIterator<NonNullable<RepositoryEntry['file']>>;
   /** Sum of the known sizes of distinct files, and their number: for statfs. */
   totals(): { readonly files: number; readonly bytes: number };
   /** A number that changes when the datasets of this type, or their membership in any collection, change: to tell what an update touched. */

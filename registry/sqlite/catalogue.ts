@@ -187,6 +187,10 @@ export class SqliteCatalogue implements Catalogue {
     return this.#layout.list(path);
   }
 
+  files(): IterableIterator<NonNullable<RepositoryEntry['file']>> {
+    return this.#layout.all(this.#database);
+  }
+
   repositoryFile(path: string): RepositoryEntry['file'] {
     return this.#layout.file(path);
   }

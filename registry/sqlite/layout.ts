@@ -44,6 +44,16 @@ export class Layout {
     return [...entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  *all(database: Database): IterableIterator<NonNullable<RepositoryEntry['file']>> {
+    const query = builder
+      .selectFrom('artifact')
+      .innerJoin('directory', 'directory.id', 'artifact.directory')
+      .select(['directory.path', 'artifact.name', 'size', sql`iif(checksum is null, null, lower(hex(checksum)))`.as('checksum')])
+      .orderBy('artifact.directory')
+      .orderBy('artifact.name');
+    for (const [path, ...row] of new Prepared(database, query).iterate()) yield entryOf(path as string, row).file!;
+  }
+
   file(path: string): RepositoryEntry['file'] {
     const slash = path.lastIndexOf('/');
     const id = this.#find(slash < 0 ? '' : path.slice(0, slash));
