@@ -34,6 +34,50 @@ export interface ObjectRequest {
   readonly identity: string;
 }
 
+/**
+ * Digests of every chunk of one file, as a signed manifest publishes them. With them each chunk is checked by itself, and a file need not be here as a whole
+ * before its first byte is served.
+ */
+export interface ChunkDigests {
+  /** Bytes of the whole file. */
+  readonly size: number;
+  /** Bytes of every chunk but the last, a multiple of 4096. */
+  readonly chunkSize: number;
+  /** Of the whole file. */
+  readonly whole: Digest;
+  /** SHA-256 of chunk `index`, 32 bytes; 0 <= index < ceil(size / chunkSize). */
+  digest(index: number): Uint8Array;
+}
+
+/** The digests of the file at `origin` (a URL without credentials), or undefined where none are published. Synchronous and quick. */
+export type ChunkDigestLookup = (origin: string) => ChunkDigests | undefined;
+
+/** Bytes of a chunk of a large file: the unit in which it is fetched, kept and checked. */
+export const CHUNK_SIZE = 2 ** 20;
+
+/**
+ * A large file that is open before all of it is here. Its bytes come from one version of the origin (one validator) until it is closed.
+ *
+ * `present[i]` of its chunk map is 1 once chunk i lies in the file below `path`, checked against what is known of it: with chunk digests, that is the
+ * published content; without, it is what the origin sent, whose whole is checked when all of it is here. A check that fails makes every later read fail.
+ */
+export interface PartialContent {
+  readonly kind: 'partial';
+  /** Names it among those that are open in this process. */
+  readonly id: number;
+  readonly size: number;
+  readonly chunkSize: number;
+  /** The sparse file that holds the chunks; readers open it for themselves. Null where the disk of the cache takes nothing: then all bytes come by reading. */
+  readonly path: string | null;
+  /** One byte for each chunk, shared between threads; see above. */
+  readonly present: Uint8Array<SharedArrayBuffer>;
+}
+
+/** The whole is here, verified: {@link ObjectReader.openIfPresent} finds it. */
+export interface WholeContent {
+  readonly kind: 'whole';
+}
+
 /** An open, verified object. The caller owns `fd` and must give it to {@link ObjectReader.close} exactly once. */
 export interface OpenObject {
   /** Read-only file descriptor; holds a shared flock(2) that keeps the object from eviction in every process. */
@@ -78,6 +122,24 @@ export interface ObjectCache extends ObjectReader {
    * waiter; the fetch ends when its last waiter has left).
    */
   ensure(request: ObjectRequest, options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
+  /**
+   * Opens content for reading: small content, and content whose parts could not be checked, is brought here whole as by {@link ensure}; large content is
+   * opened for reading by chunk. The caller gives a partial one to {@link closePartial} exactly once. Rejects as {@link ensure} does.
+   */
+  openContent(request: ObjectRequest, options?: { readonly signal?: AbortSignal | undefined }): Promise<WholeContent | PartialContent>;
+  /**
+   * Brings the chunks that hold these bytes here: resolves with undefined when `present` says so, or with the bytes themselves where the disk of the cache
+   * does not take them. Rejects as {@link ensure} does.
+   */
+  readPartial(
+    id: number,
+    offset: number,
+    length: number,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<Uint8Array | undefined>;
+  /** A reader came to this chunk, which was here already: what follows may be fetched ahead. */
+  advance(id: number, chunk: number): void;
+  closePartial(id: number): void;
   statistics(): CacheStatistics;
   /** Evicts least recently used objects until `bytes` is within the limit; returns how many went. */
   evict(limit?: number): Promise<number>;

@@ -48,6 +48,27 @@ export interface RemoteBody {
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 
+/** An entry of a directory at an origin. */
+export interface RemoteEntry {
+  /** One component, decoded; never empty, `.` or `..`, without slash and NUL. Names that are not valid UTF-8, and others that no path can hold, are left out. */
+  readonly name: string;
+  readonly kind: 'file' | 'directory';
+  /** Bytes; null where the listing does not say, or only roughly (`1.2M`). */
+  readonly size: number | null;
+  /** Milliseconds since 1970; null where the listing does not say. */
+  readonly modified: number | null;
+}
+
+/** What is known of an origin so far: it is found out with the first answers. */
+export interface RemoteCapabilities {
+  /** Spoken with it: `HTTP/1.1`, `HTTP/2`, `SFTP 3`, `file`; null before the first answer. */
+  readonly protocol: string | null;
+  /** Whether a part of an object can be asked for; null before it was seen. Where it cannot, a part costs everything before it. */
+  readonly ranges: boolean | null;
+  /** How directories are listed (`html`, `webdav`, `sftp`, `file`); null before it was seen, false where they cannot be. */
+  readonly lists: string | false | null;
+}
+
 /**
  * One origin.
  *
@@ -55,13 +76,19 @@ export interface RemoteBody {
  * Every wait ends within the deadline that the remote was assembled with.
  */
 export interface Remote {
-  readonly kind: 'file' | 'http';
+  readonly kind: 'file' | 'http' | 'ssh';
   /** The root as a URL without credentials, without a trailing slash: for messages, logs and cache keys. */
   readonly url: string;
   /** The URL of one object, percent-encoded, without credentials. */
   urlOf(path: RemotePath): string;
   stat(path: RemotePath, options?: { readonly signal?: AbortSignal | undefined }): Promise<ObjectStat>;
   open(path: RemotePath, options?: ReadOptions): Promise<RemoteBody>;
+  /**
+   * Entries of a directory, sorted by name; '' is the root. Links are followed where they stay inside, and left out where they lead nowhere or outside.
+   * Rejects with `unsupported` where the origin lists no directories, and with `remote-not-found` where this one does not exist.
+   */
+  list?(path: RemotePath | '', options?: { readonly signal?: AbortSignal | undefined }): Promise<readonly RemoteEntry[]>;
+  capabilities?(): RemoteCapabilities;
   /** Closes idle connections; operations under way end with `interrupted`. Idempotent. */
   close(): Promise<void>;
 }
