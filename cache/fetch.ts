@@ -3,7 +3,7 @@
 import { ButlerfsError, type ErrorCode } from '../common/errors.js';
 import { throwIfAborted } from '../common/deadline.js';
 import { discard } from '../proxy/body.js';
-import { RETRYABLE_CODES } from '../proxy/contract.js';
+import { BrokenOffError } from '../proxy/retry.js';
 import type { Digest, ObjectRequest } from './contract.js';
 import { createHasher, formatDigest, sameDigest } from './digest.js';
 import { diskError } from './errors.js';
@@ -70,17 +70,13 @@ export async function fetchObject(
         if (cured.room) throw failure;
         cured.room = true;
         await observer.makeRoom(request.size ?? 2 * attempt.received);
-      } else if (attempt.received === 0 || cured.restarts-- === 0 || !isTransient(failure.code)) throw failure;
+      } else if (!(failure instanceof BrokenOffError) || cured.restarts-- === 0) throw failure;
     }
   }
 }
 
 function isWrong(code: ErrorCode): boolean {
   return code === 'wrong-digest' || code === 'wrong-size' || code === 'remote-changed';
-}
-
-function isTransient(code: ErrorCode): boolean {
-  return (RETRYABLE_CODES as readonly ErrorCode[]).includes(code);
 }
 
 class Attempt {

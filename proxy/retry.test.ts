@@ -130,6 +130,19 @@ describe('retries', () => {
     expect(performance.now() - began).toBeGreaterThan(1000);
   });
 
+  it('promise 3: a few bytes with every attempt do not keep it going', async () => {
+    server.handler = (request, response) => {
+      const first = Number(/bytes=(\d+)/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      response.setHeader('etag', '"1"');
+      if (first === 0) response.writeHead(200, { 'content-length': content.length });
+      else response.writeHead(206, { 'content-range': `bytes ${first}-${content.length - 1}/${content.length}` });
+      response.write(content.subarray(first, first + 1));
+    };
+    const began = performance.now();
+    await expect(readAll(start({ deadline: 800 }), 'object')).rejects.toMatchObject({ code: 'remote-timeout' });
+    expect(performance.now() - began).toBeLessThan(2500);
+  });
+
   it('honours Retry-After, but not beyond the deadline', async () => {
     server.handler = (request, response, count) => {
       if (count === 1) response.writeHead(429, { 'retry-after': '1' }).end();

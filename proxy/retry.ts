@@ -5,10 +5,13 @@ import { ButlerfsError } from '../common/errors.js';
 import { closingBytes } from './body.js';
 import type { ReadOptions, Remote, RemoteBody, RemotePath } from './contract.js';
 import { isRetryable, RetryLaterError } from './errors.js';
-import { ProgressMeter } from './progress.js';
+import { MINIMUM_RATE } from './progress.js';
+
+/** A body of which bytes were handed on broke off and cannot be continued: it may be begun anew. */
+export class BrokenOffError extends ButlerfsError {}
 
 export interface RetrySettings {
-  /** Milliseconds of waiting without a new byte after which an operation fails. */
+  /** Milliseconds of waiting without progress after which an operation fails. */
   readonly deadline: number;
   /** Milliseconds after which an origin that cannot even be connected to is given up; default: the deadline. */
   readonly unreachable?: number | undefined;
@@ -21,7 +24,7 @@ export interface RetrySettings {
 
 /**
  * `inner` with retries. A body that breaks off is continued at the byte it had reached, of the same version or not at all: where the origin gives no strong
- * validator, a body of which bytes were handed on is not continued.
+ * validator, a body of which bytes were handed on is not continued ({@link BrokenOffError}).
  */
 export function retryRemote(inner: Remote, settings: RetrySettings): Remote {
   const closing = longLivedController();
@@ -68,6 +71,8 @@ class Budget {
   #attempts = 0;
   /** Failures since the last progress. */
   #failures = 0;
+  /** Bytes since the last progress. */
+  #received = 0;
   #last: ButlerfsError | undefined;
 
   constructor(settings: RetrySettings, signal: AbortSignal) {
@@ -75,9 +80,15 @@ class Budget {
     this.signal = signal;
   }
 
-  /** Something new arrived: the deadline begins anew. */
-  progress(): void {
+  /**
+   * New bytes arrived. Where they are enough for all the time spent since the last progress, whatever it was spent on, the deadline begins anew: an origin that
+   * gives a few bytes to every attempt does not go on for ever.
+   */
+  received(bytes: number): void {
+    this.#received += bytes;
+    if (this.#received * 1000 < MINIMUM_RATE * this.#spent) return;
     this.#spent = 0;
+    this.#received = 0;
     this.#failures = 0;
     this.#last = undefined;
   }
@@ -207,13 +218,11 @@ class Transfer {
 
   async *#received(): AsyncGenerator<Uint8Array, void, undefined> {
     const { iterator, control } = this.#current!;
-    const meter = new ProgressMeter();
     try {
       for (;;) {
-        const began = performance.now();
         const next = await this.#budget.timed(control, () => iterator.next());
         if (next.done === true) return;
-        if (meter.add(next.value.length, performance.now() - began)) this.#budget.progress();
+        this.#budget.received(next.value.length);
         this.#offset += next.value.length;
         yield next.value;
       }
@@ -235,7 +244,7 @@ class Transfer {
   }
 }
 
-function notResumable(error: ButlerfsError, received: number): ButlerfsError {
+function notResumable(error: ButlerfsError, received: number): BrokenOffError {
   const why = `${error.detail.why ?? 'it failed'} after ${received} bytes, and the origin gives no strong validator to go on with`;
-  return new ButlerfsError(error.code, { ...error.detail, why, cause: error });
+  return new BrokenOffError(error.code, { ...error.detail, why, cause: error });
 }
