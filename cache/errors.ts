@@ -1,14 +1,14 @@
 /** What the errors of the local disk mean. */
 
 import { statfsSync } from 'node:fs';
-import { ButlerfsError } from '../common/errors.js';
+import { asButlerfsError, ButlerfsError } from '../common/errors.js';
 
 export function isDiskFull(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
-/** The error as a ButlerfsError: itself, `cache-full` (with the bytes needed, where known, and free) or `cache-failed`. */
+/** The error as a ButlerfsError: itself, `cache-full` (with the bytes needed, where known, and free), `cache-failed`, or `internal` for what no disk says. */
 export function diskError(error: unknown, what: string, directory: string, needed?: number): ButlerfsError {
   if (error instanceof ButlerfsError) return error;
   if (isDiskFull(error)) {
@@ -20,6 +20,7 @@ export function diskError(error: unknown, what: string, directory: string, neede
       cause: error,
     });
   }
+  if (typeof (error as NodeJS.ErrnoException | undefined)?.errno !== 'number') return asButlerfsError(error);
   return new ButlerfsError('cache-failed', {
     what,
     where: directory,

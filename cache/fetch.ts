@@ -8,7 +8,9 @@ import type { Digest, ObjectRequest } from './contract.js';
 import { createHasher, formatDigest, sameDigest } from './digest.js';
 import { diskError } from './errors.js';
 import { pinName, type Layout, type Pin } from './layout.js';
+import { mark } from './marks.js';
 import { createPin, readPin } from './pins.js';
+import type { Reservation } from './room.js';
 import { TemporaryFile } from './temporary.js';
 
 /** Content without a published digest is stored under this one. */
@@ -37,8 +39,32 @@ export interface FetchObserver {
   received(bytes: number): void;
   wrong(error: ButlerfsError): void;
   published(path: string, size: number): void;
+  /** Room for so many bytes, made by evicting where it must be. Rejects with `cache-full` where there is none. */
+  reserve(bytes: number): Promise<Reservation>;
   /** The disk is full: evicts to make room, where it can, for this many bytes. */
   makeRoom(bytes: number): Promise<void>;
+  /** Name of the mount that brings it. */
+  readonly mount?: string | undefined;
+}
+
+/** Where content goes while it is checked. */
+export interface Sink {
+  /** Bytes written. */
+  readonly size: number;
+  write(bytes: Uint8Array): Promise<void>;
+  /** The content passed its check. Returns whether it is new. */
+  publish(digest: Digest): Promise<boolean>;
+  /** Idempotent. */
+  discard(): Promise<void>;
+}
+
+/** Where checked content is kept, and what unpublished content was pinned to. */
+export interface Keeper {
+  /** `size` in bytes, null where nobody says it. */
+  createSink(size: number | null): Promise<Sink>;
+  readPin(): Promise<Pin | undefined>;
+  /** The pin that counts now. */
+  createPin(content: Pick<Pin, 'validator' | 'size' | 'digest'>): Promise<Pin>;
 }
 
 /**
@@ -53,9 +79,22 @@ export async function fetchObject(
   signal: AbortSignal,
   fresh = false,
 ): Promise<void> {
+  await fetchInto(diskKeeper(layout, request, observer), layout, request, source, observer, signal, fresh);
+}
+
+/** As {@link fetchObject}, into whatever `keeper` is; `layout` is for messages. */
+export async function fetchInto(
+  keeper: Keeper,
+  layout: Layout,
+  request: ObjectRequest,
+  source: Source,
+  observer: FetchObserver,
+  signal: AbortSignal,
+  fresh = false,
+): Promise<void> {
   const cured = { fresh, room: false, restarts: RESTARTS };
   for (;;) {
-    const attempt = new Attempt(layout, request, source, observer, signal);
+    const attempt = new Attempt(keeper, layout, request, source, observer, signal);
     try {
       await attempt.run(cured.fresh);
       return;
@@ -75,11 +114,67 @@ export async function fetchObject(
   }
 }
 
+function diskKeeper(layout: Layout, request: ObjectRequest, observer: FetchObserver): Keeper {
+  return {
+    createSink: async (size) => {
+      const reservation = await observer.reserve(size ?? 0);
+      try {
+        const file = await TemporaryFile.create(layout);
+        mark(file.fd, { mount: observer.mount, origin: originOf(request) });
+        return new ReservedFile(file, reservation, (digest, bytes) => observer.published(layout.object(digest), bytes));
+      } catch (error) {
+        reservation.end();
+        throw error;
+      }
+    },
+    readPin: () => readPin(layout, request),
+    createPin: (content) => createPin(layout, request, content),
+  };
+}
+
+/** A temporary file for which there is room. */
+class ReservedFile implements Sink {
+  readonly #file: TemporaryFile;
+  readonly #reservation: Reservation;
+  readonly #onPublished: (digest: Digest, bytes: number) => void;
+
+  constructor(file: TemporaryFile, reservation: Reservation, onPublished: (digest: Digest, bytes: number) => void) {
+    this.#file = file;
+    this.#reservation = reservation;
+    this.#onPublished = onPublished;
+  }
+
+  get size(): number {
+    return this.#file.size;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    await this.#file.write(bytes);
+    this.#reservation.wrote(bytes.length);
+  }
+
+  async publish(digest: Digest): Promise<boolean> {
+    const isNew = await this.#file.publish(digest).finally(() => this.#reservation.end());
+    if (isNew) this.#onPublished(digest, this.#file.size);
+    return isNew;
+  }
+
+  async discard(): Promise<void> {
+    this.#reservation.end();
+    await this.#file.discard();
+  }
+}
+
+function originOf({ origin, member }: ObjectRequest): string {
+  return member === undefined ? origin : `${origin}#zip-path=${member}`;
+}
+
 function isWrong(code: ErrorCode): boolean {
   return code === 'wrong-digest' || code === 'wrong-size' || code === 'remote-changed';
 }
 
 class Attempt {
+  readonly #keeper: Keeper;
   readonly #layout: Layout;
   readonly #request: ObjectRequest;
   readonly #source: Source;
@@ -87,7 +182,8 @@ class Attempt {
   readonly #signal: AbortSignal;
   received = 0;
 
-  constructor(layout: Layout, request: ObjectRequest, source: Source, observer: FetchObserver, signal: AbortSignal) {
+  constructor(keeper: Keeper, layout: Layout, request: ObjectRequest, source: Source, observer: FetchObserver, signal: AbortSignal) {
+    this.#keeper = keeper;
     this.#layout = layout;
     this.#request = request;
     this.#source = source;
@@ -97,34 +193,34 @@ class Attempt {
 
   async run(fresh: boolean): Promise<void> {
     throwIfAborted(this.#signal, `fetching ${this.#source.name}`);
-    const pin = this.#request.digest === undefined ? await readPin(this.#layout, this.#request) : undefined;
+    const pin = this.#request.digest === undefined ? await this.#keeper.readPin() : undefined;
     this.#observer.began();
     const body = await this.#source.open(fresh, this.#signal);
-    const file = await this.#createFile(body);
+    const file = await this.#createSink(body);
     try {
       const digest = await this.#receive(body, file, this.#request.digest?.algorithm ?? pin?.digest.algorithm ?? UNPUBLISHED_ALGORITHM);
       this.#check(digest, file.size, pin);
       const size = file.size;
-      if (await file.publish(digest)) this.#observer.published(this.#layout.object(digest), size);
+      await file.publish(digest);
       if (this.#request.digest !== undefined || pin !== undefined) return;
-      this.#check(digest, size, await createPin(this.#layout, this.#request, { validator: body.validator, size, digest }));
+      this.#check(digest, size, await this.#keeper.createPin({ validator: body.validator, size, digest }));
     } catch (error) {
       await file.discard();
       throw error;
     }
   }
 
-  async #createFile(body: SourceBody): Promise<TemporaryFile> {
+  async #createSink(body: SourceBody): Promise<Sink> {
     try {
       this.#checkSize(body.size, false);
-      return await TemporaryFile.create(this.#layout);
+      return await this.#keeper.createSink(body.size ?? this.#request.size ?? null);
     } catch (error) {
       await discard(body.bytes);
       throw error;
     }
   }
 
-  async #receive({ bytes }: SourceBody, file: TemporaryFile, algorithm: Digest['algorithm']): Promise<Digest> {
+  async #receive({ bytes }: SourceBody, file: Sink, algorithm: Digest['algorithm']): Promise<Digest> {
     const hasher = createHasher(algorithm);
     for await (const chunk of bytes) {
       throwIfAborted(this.#signal, `fetching ${this.#source.name}`);

@@ -4,10 +4,14 @@
  *     layout.json                      {"layout":1}
  *     objects/<algorithm>/<2 hex>/<hex>  verified content under its digest
  *     pins/<2 hex>/<sha256>            what the first fetch of content without a published digest brought (JSON, {@link Pin});
- *                                      named by the SHA-256 of origin, member and identity
+ *                                      named by the SHA-256 of origin, member, identity and part
  *     temporary/<pid>-<start>-<n>.part fetches under way; the process that writes one holds a shared lock on it
- *     quarantine/                      objects found damaged, for people to look at
- *     evict.lock                       held exclusively by the one process that evicts
+ *     partial/<name>.data, <name>.map  large objects of which only parts are here (`cache/partial/`)
+ *     quarantine/                      objects found damaged, for people to look at; the oldest go when there are too many
+ *     kept                             objects that are never evicted, and for whose sake (JSON lines, `cache/kept.ts`)
+ *     growth                           what processes added and evicted lately (`cache/growth.ts`)
+ *     scrub.json                       how far the background scrub has come (`cache/scrub-schedule.ts`)
+ *     evict.lock, keep.lock, scrub.lock  each held exclusively by the one process that evicts, changes kept, scrubs
  */
 
 import { createHash } from 'node:crypto';
@@ -19,6 +23,7 @@ import { ButlerfsError } from '../common/errors.js';
 import { DIGEST_ALGORITHMS, type Digest, type ObjectRequest } from './contract.js';
 import { isDigest } from './digest.js';
 import { diskError } from './errors.js';
+import { partKey } from './fits/request.js';
 
 const LAYOUT = 1;
 const layoutSchema = z.object({ layout: z.literal(LAYOUT) });
@@ -27,6 +32,8 @@ export const pinSchema = z.object({
   origin: z.string(),
   member: z.string().nullable(),
   identity: z.string(),
+  /** {@link partKey}, of a part of a file. */
+  part: z.string().optional(),
   /** The origin's validator at the first fetch; null where it gave none. */
   validator: z.string().nullable(),
   /** Bytes. */
@@ -36,11 +43,10 @@ export const pinSchema = z.object({
 /** What content without a published digest was pinned to. */
 export type Pin = Readonly<z.infer<typeof pinSchema>>;
 
-/** Names the pin of a request. Distinct for distinct (origin, member, identity). */
-export function pinName({ origin, member, identity }: ObjectRequest): string {
-  return createHash('sha256')
-    .update(JSON.stringify([origin, member ?? null, identity]))
-    .digest('hex');
+/** Names the pin of a request. Distinct for distinct (origin, member, identity, part). */
+export function pinName({ origin, member, identity, part }: ObjectRequest): string {
+  const names = [origin, member ?? null, identity, ...(part === undefined ? [] : [partKey(part)])];
+  return createHash('sha256').update(JSON.stringify(names)).digest('hex');
 }
 
 export class Layout {
@@ -49,7 +55,13 @@ export class Layout {
   readonly pins: string;
   readonly temporary: string;
   readonly quarantine: string;
+  readonly partial: string;
+  readonly kept: string;
+  readonly growth: string;
+  readonly scrubState: string;
   readonly evictLock: string;
+  readonly keepLock: string;
+  readonly scrubLock: string;
 
   constructor(directory: string) {
     this.directory = directory;
@@ -57,7 +69,13 @@ export class Layout {
     this.pins = join(directory, 'pins');
     this.temporary = join(directory, 'temporary');
     this.quarantine = join(directory, 'quarantine');
+    this.partial = join(directory, 'partial');
+    this.kept = join(directory, 'kept');
+    this.growth = join(directory, 'growth');
+    this.scrubState = join(directory, 'scrub.json');
     this.evictLock = join(directory, 'evict.lock');
+    this.keepLock = join(directory, 'keep.lock');
+    this.scrubLock = join(directory, 'scrub.lock');
   }
 
   /** `digest` must have passed {@link isDigest}. */

@@ -1,12 +1,12 @@
 /** Opens what is here. Synchronous and quick: it runs in the thread that talks to the kernel. */
 
-import { closeSync, fstatSync, futimesSync, openSync, renameSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Digest, ObjectReader, ObjectRequest, OpenObject } from './contract.js';
+import { closeSync, fstatSync, futimesSync, openSync, statSync } from 'node:fs';
+import type { Digest, ObjectReader, ObjectRequest, OpenObject, PartialContent } from './contract.js';
 import { digestOfFile, isDigest, sameDigest } from './digest.js';
 import { Layout } from './layout.js';
 import { lockShared } from './locks.js';
 import { PinReader } from './pins.js';
+import { quarantine } from './quarantine.js';
 
 /** An object used again within this many milliseconds is not touched again. */
 const TOUCH_INTERVAL = 60_000;
@@ -66,6 +66,18 @@ class DiskReader implements ObjectReader {
     }
   }
 
+  openPartial({ path }: Pick<PartialContent, 'path'>): Pick<OpenObject, 'fd'> | undefined {
+    if (path === null) return undefined;
+    try {
+      const fd = openSync(path, 'r');
+      if (lockShared(fd) && fstatSync(fd).nlink > 0) return { fd };
+      closeSync(fd);
+    } catch {
+      // It became an object, or was evicted.
+    }
+    return undefined;
+  }
+
   pinnedSize(request: ObjectRequest): number | undefined {
     try {
       return this.#pins.find(request)?.size;
@@ -95,7 +107,7 @@ class DiskReader implements ObjectReader {
       if (info.nlink === 0) return 'replaced';
       if (!info.isFile() || (size !== undefined && info.size !== size)) return undefined;
       if (this.#verify === 'open' && !sameDigest(digestOfFile(fd, digest.algorithm), digest)) {
-        this.#quarantine(path, digest);
+        quarantine(this.#layout, path, digest);
         return undefined;
       }
       touch(fd, info.mtimeMs);
@@ -104,10 +116,6 @@ class DiskReader implements ObjectReader {
     } finally {
       if (!kept) closeSync(fd);
     }
-  }
-
-  #quarantine(path: string, { algorithm, hex }: Digest): void {
-    renameSync(path, join(this.#layout.quarantine, `${algorithm}-${hex}-${Date.now()}`));
   }
 }
 

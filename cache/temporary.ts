@@ -37,6 +37,10 @@ export class TemporaryFile {
     return this.#size;
   }
 
+  get fd(): number {
+    return this.#handle.fd;
+  }
+
   async write(bytes: Uint8Array): Promise<void> {
     await writeAll(this.#handle, bytes);
     this.#size += bytes.length;

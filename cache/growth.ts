@@ -1,0 +1,84 @@
+/**
+ * How much the processes that share a cache add to it and evict from it: a file that each appends to and reads on from where it was. So each knows what all of
+ * them did, without looking through the directory.
+ *
+ * A record is 8 bytes, a little-endian double: bytes added, negative for bytes that went. The file is a help, not a truth: who misses a part of it (it was
+ * replaced, or cannot be read) counts the directory again.
+ */
+
+import { closeSync, fstatSync, openSync, readSync, statSync, unlinkSync, writeSync } from 'node:fs';
+
+const RECORD = 8;
+/** Bytes at which the file is begun anew. */
+const LONGEST = 2 ** 20;
+
+export class Growth {
+  readonly #path: string;
+  #fd: number | undefined;
+  #inode = 0;
+  #at = 0;
+  /** Whether the file was opened since the last {@link read}: what was in it before is not known. */
+  #isNew = false;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Notes what this process did; returns whether it is noted. */
+  append(bytes: number): boolean {
+    const record = Buffer.alloc(RECORD);
+    record.writeDoubleLE(bytes);
+    try {
+      this.#open();
+      return this.#fd !== undefined && writeSync(this.#fd, record) === RECORD;
+    } catch {
+      // A full or read-only disk: the others will find out when they count.
+      return false;
+    }
+  }
+
+  /** The sum of what was noted since the last call, by this process and others; undefined where a part of it was missed. */
+  read(): number | undefined {
+    try {
+      this.#open();
+      const isNew = this.#isNew;
+      this.#isNew = false;
+      if (this.#fd === undefined) return undefined;
+      const { size } = fstatSync(this.#fd);
+      const bytes = Buffer.alloc(Math.max(0, Math.floor((size - this.#at) / RECORD) * RECORD));
+      const length = bytes.length === 0 ? 0 : readSync(this.#fd, bytes, 0, bytes.length, this.#at);
+      this.#at += length;
+      if (isNew) return undefined;
+      let sum = 0;
+      for (let at = 0; at + RECORD <= length; at += RECORD) sum += bytes.readDoubleLE(at);
+      return Number.isFinite(sum) ? sum : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Begins the file anew where it has become long. Under the lock of those who evict. */
+  shorten(): void {
+    try {
+      if ((statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0) >= LONGEST) unlinkSync(this.#path);
+    } catch {
+      // It stays long.
+    }
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  /** Opens the file that has the name now. */
+  #open(): void {
+    const inode = statSync(this.#path, { throwIfNoEntry: false })?.ino;
+    if (this.#fd !== undefined && inode === this.#inode) return;
+    this.close();
+    this.#fd = openSync(this.#path, 'a+', 0o600);
+    this.#inode = fstatSync(this.#fd).ino;
+    this.#at = 0;
+    this.#isNew = true;
+  }
+}
