@@ -17,6 +17,20 @@ export interface Digest {
   readonly hex: string;
 }
 
+/**
+ * A part of a FITS file. Names of HDUs are in any case: EXTNAME (`NAME,VERSION` for a further one of a name), else EXTTYPE; `PRIMARY` is the first.
+ * `hdu`: that HDU as a file of its own. `cutout`: the pixels x0 <= x < x1, y0 <= y < y1 of the array as it is stored, the first being 0, 0, of the HDU of that
+ * name, or where it is null of the only image. `index`: the headers, as text for `sky/fits/index-text.ts`.
+ */
+export type FilePart =
+  | { readonly kind: 'hdu'; readonly name: string }
+  | {
+      readonly kind: 'cutout';
+      readonly name: string | null;
+      readonly box: { readonly x0: number; readonly x1: number; readonly y0: number; readonly y1: number };
+    }
+  | { readonly kind: 'index' };
+
 /** What is wanted, and what it must turn out to be. Plain data: it travels between threads. */
 export interface ObjectRequest {
   /** The URL of the object without credentials; of the containing file where `member` is given. */
@@ -32,6 +46,12 @@ export interface ObjectRequest {
    * fetches must bring the same bytes. Datasets give their UUID, files outside the catalogue their validator.
    */
   readonly identity: string;
+  /**
+   * The part that is wanted of the FITS file that the rest of the request names. It is content by itself, without a published digest and size: `digest` and
+   * `size` are absent, and what is published of the file stands in `whole`.
+   */
+  readonly part?: FilePart | undefined;
+  readonly whole?: { readonly digest?: Digest | undefined; readonly size?: number | undefined } | undefined;
 }
 
 /**
@@ -92,6 +112,8 @@ export interface ObjectReader {
   openIfPresent(request: ObjectRequest): OpenObject | undefined;
   /** Whether the object is here, without touching it. */
   isPresent(request: ObjectRequest): boolean;
+  /** Opens the file of content that is read by chunk; undefined where it is no longer there: it was published, or evicted. For {@link close}. */
+  openPartial(content: Pick<PartialContent, 'path'>): Pick<OpenObject, 'fd'> | undefined;
   /** The size that a first fetch pinned, for content whose published size is unknown. */
   pinnedSize(request: ObjectRequest): number | undefined;
   close(object: Pick<OpenObject, 'fd'>): void;
@@ -103,6 +125,21 @@ export interface CacheStatistics {
   readonly objects: number;
   readonly bytes: number;
   readonly limit: number;
+  /** Objects among them that are kept from eviction, and their bytes. */
+  readonly kept: number;
+  readonly keptBytes: number;
+  /** Of what this mount brought; null without a quota. */
+  readonly brought: number;
+  readonly quota: number | null;
+  /** Free on the disk, and what stays free; null where the disk does not answer. */
+  readonly free: number | null;
+  readonly floor: number | null;
+  /** Damaged objects that were set aside and are still there to look at. */
+  readonly quarantined: number;
+  /** Why the disk does not take content, while it does not: reads go past it. */
+  readonly degraded: string | null;
+  /** Asked for and not here. */
+  readonly misses: number;
   readonly fetches: number;
   readonly fetchedBytes: number;
   readonly hits: number;
@@ -140,6 +177,8 @@ export interface ObjectCache extends ObjectReader {
   /** A reader came to this chunk, which was here already: what follows may be fetched ahead. */
   advance(id: number, chunk: number): void;
   closePartial(id: number): void;
+  /** Bytes of a part of a file, from the file's headers: the part itself need not be here. Rejects as {@link ensure} does. */
+  partSize(request: ObjectRequest, options?: { readonly signal?: AbortSignal | undefined }): Promise<number>;
   statistics(): CacheStatistics;
   /** Evicts least recently used objects until `bytes` is within the limit; returns how many went. */
   evict(limit?: number): Promise<number>;

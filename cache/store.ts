@@ -4,15 +4,31 @@ import { rm } from 'node:fs/promises';
 import { interrupted } from '../common/deadline.js';
 import { asButlerfsError, ButlerfsError } from '../common/errors.js';
 import { closingBytes } from '../proxy/body.js';
-import type { CacheStatistics, ObjectCache, ObjectReader, ObjectRequest, OpenObject, OriginOpener } from './contract.js';
+import type {
+  CacheStatistics,
+  ChunkDigestLookup,
+  ObjectCache,
+  ObjectReader,
+  ObjectRequest,
+  OpenObject,
+  OriginOpener,
+  PartialContent,
+  WholeContent,
+} from './contract.js';
 import { formatDigest, isDigest } from './digest.js';
 import { Evictor } from './evict.js';
 import { fetchObject, type FetchObserver, type Source, type SourceBody } from './fetch.js';
+import { FitsParts } from './fits/parts.js';
+import { partName, partSchema, wholeOf } from './fits/request.js';
 import { Flights } from './flights.js';
+import { Health } from './health.js';
 import { pinName, prepareLayout, type Layout } from './layout.js';
 import { Leases } from './leases.js';
+import { MemoryContents } from './memory.js';
+import { LargeObjects } from './partial/large-objects.js';
 import { readPin } from './pins.js';
 import { openReader } from './reader.js';
+import { quarantinedIn } from './quarantine.js';
 import { removeAbandoned } from './temporary.js';
 import { openMember } from './zip.js';
 
@@ -26,13 +42,31 @@ export interface CacheSettings {
   readonly directory: string;
   /** Bytes of content to keep, about: an object in use stays whatever the limit. */
   readonly limit: number;
+  /** Bytes that stay free on its disk: the cache shrinks for them, and does not grow into them. Default: 5 % of the disk, at most 10 GiB. */
+  readonly floor?: number | undefined;
+  /** Name of the mount, which marks what it brings here. */
+  readonly mount?: string | undefined;
+  /** Bytes that the mount of that name may bring; what it used longest ago makes room for more. */
+  readonly quota?: number | undefined;
   /** `fetch`: content is checked when it is fetched; `open`: also at every open. */
   readonly verify: 'fetch' | 'open';
   readonly openOrigin: OriginOpener;
   readonly logger?: CacheLogger | undefined;
+  /** Bytes up to which content is brought here whole, and checked, before its first byte is served; default {@link DEFAULT_WHOLE_SIZE}. */
+  readonly wholeSize?: number | undefined;
+  /** Digests of chunks, where a signed manifest publishes them. */
+  readonly chunkDigests?: ChunkDigestLookup | undefined;
+  /** Hears of content that is open by chunk and turned out to be wrong: nothing of it may be shown any more. */
+  readonly onBroken?: ((id: number, error: ButlerfsError) => void) | undefined;
   /** Milliseconds for which an object that {@link ObjectCache.ensure} brought is kept from eviction, to be opened; default 5000. */
   readonly lease?: number | undefined;
 }
+
+export const DEFAULT_WHOLE_SIZE = 64 * 2 ** 20;
+/** The cache is emptied down to this share of its limit to make room for chunks, so that it is not due again at once. */
+const LOW_WATER = 0.9;
+/** Milliseconds between attempts to make room in a cache that is in use from end to end. */
+const ROOM_INTERVAL = 1000;
 
 /** The identity under which archives are pinned, whatever members are asked for. */
 const ARCHIVE_IDENTITY = 'archive';
@@ -53,8 +87,13 @@ class DiskCache implements ObjectCache {
   readonly #quickReader: ObjectReader;
   readonly #flights = new Flights();
   readonly #evictor: Evictor;
+  readonly #health: Health;
+  readonly #memory: MemoryContents;
   readonly #leases: Leases;
   readonly #observer: FetchObserver;
+  readonly #large: LargeObjects;
+  readonly #parts: FitsParts;
+  #roomTriedAt = -Infinity;
   #closed = false;
   #fetches = 0;
   #fetchedBytes = 0;
@@ -62,19 +101,41 @@ class DiskCache implements ObjectCache {
   #wrongDigest = 0;
   #wrongSize = 0;
   #failures = 0;
+  #misses = 0;
 
   constructor(layout: Layout, settings: CacheSettings) {
     this.#layout = layout;
     this.#settings = settings;
     this.#reader = openReader(settings);
     this.#quickReader = openReader({ directory: settings.directory, verify: 'fetch' });
-    this.#evictor = new Evictor(layout, settings.limit, (error) => {
-      if (!this.#closed) settings.logger?.warn(`evicting in ${settings.directory}: ${asButlerfsError(error).message}`);
+    const { limit, floor, mount, quota, directory, logger } = settings;
+    this.#evictor = new Evictor(layout, {
+      limit,
+      floor,
+      quota: mount === undefined || quota === undefined ? undefined : { mount, bytes: quota },
+      onError: (error) => {
+        if (!this.#closed) logger?.warn(`evicting in ${directory}: ${asButlerfsError(error).message}`);
+      },
+    });
+    this.#health = new Health({
+      layout,
+      hasRoom: () => this.#evictor.hasSpace(0),
+      warn: (message) => logger?.warn(message),
+      info: (message) => logger?.info(message),
     });
     this.#leases = new Leases(this.#quickReader, settings.lease ?? 5000, () => {
       if (this.#evictor.totals.bytes > settings.limit) this.#evictor.schedule();
     });
     this.#observer = this.#observe();
+    this.#memory = new MemoryContents(layout, this.#observer);
+    this.#large = this.#openLarge();
+    this.#parts = new FitsParts({
+      openOrigin: settings.openOrigin,
+      ensure: (request, signal, fresh) => this.#ensure(request, signal, fresh),
+      openIfPresent: (request) => this.#quickReader.openIfPresent(request),
+      close: (object) => this.#quickReader.close(object),
+      readPin: (request) => readPin(layout, request),
+    });
     this.#evictor.schedule();
   }
 
@@ -86,6 +147,10 @@ class DiskCache implements ObjectCache {
 
   isPresent(request: ObjectRequest): boolean {
     return this.#reader.isPresent(request);
+  }
+
+  openPartial(content: Pick<PartialContent, 'path'>): Pick<OpenObject, 'fd'> | undefined {
+    return this.#reader.openPartial(content);
   }
 
   pinnedSize(request: ObjectRequest): number | undefined {
@@ -104,10 +169,53 @@ class DiskCache implements ObjectCache {
     await this.#ensure(request, signal);
   }
 
+  async openContent(
+    request: ObjectRequest,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<WholeContent | PartialContent> {
+    checkRequest(request);
+    if (request.part === undefined && !this.#reader.isPresent(request)) {
+      const partial = await this.#large.open(request, this.#reader.pinnedSize(request), signal);
+      if (partial !== undefined) return partial;
+    }
+    return (await this.#ensureOnDisk(request, signal)) ?? (await this.#openInMemory(request, signal));
+  }
+
+  readPartial(
+    id: number,
+    offset: number,
+    length: number,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Uint8Array | undefined> {
+    if (this.#memory.has(id)) return Promise.resolve(this.#memory.read(id, offset, length));
+    return this.#large.read(id, offset, length, signal);
+  }
+
+  advance(id: number, chunk: number): void {
+    if (!this.#memory.has(id)) this.#large.advance(id, chunk);
+  }
+
+  closePartial(id: number): void {
+    if (this.#memory.has(id)) this.#memory.closeOne(id);
+    else this.#large.closeOne(id);
+  }
+
+  async partSize(request: ObjectRequest, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<number> {
+    checkRequest(request);
+    const pinned = this.#reader.pinnedSize(request);
+    if (pinned !== undefined) return pinned;
+    return await this.#parts.size(request, request.part!, signal ?? new AbortController().signal);
+  }
+
   statistics(): CacheStatistics {
     return {
       directory: this.#settings.directory,
       ...this.#evictor.totals,
+      ...this.#evictor.space,
+      quota: this.#settings.quota ?? null,
+      misses: this.#misses,
+      quarantined: quarantinedIn(this.#layout),
+      degraded: this.#health.problem?.message ?? null,
       limit: this.#settings.limit,
       fetches: this.#fetches,
       fetchedBytes: this.#fetchedBytes,
@@ -126,7 +234,8 @@ class DiskCache implements ObjectCache {
 
   async #shut(): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#flights.close(), this.#evictor.close()]);
+    await Promise.all([this.#flights.close(), this.#large.close(), this.#memory.close(), this.#evictor.close()]);
+    this.#health.close();
     this.#leases.releaseAll();
   }
 
@@ -135,6 +244,7 @@ class DiskCache implements ObjectCache {
     if (this.#closed) throw interrupted(`fetching ${name}`, new Error('the cache was closed'));
     const present = this.#reader.openIfPresent(request);
     if (present === undefined) {
+      this.#misses++;
       await this.#flights.join(keyOf(request), `fetching ${name}`, signal, (leader) => this.#fetch(request, leader, fresh));
     } else {
       this.#reader.close(present);
@@ -143,13 +253,39 @@ class DiskCache implements ObjectCache {
   }
 
   async #fetch(request: ObjectRequest, signal: AbortSignal, fresh: boolean): Promise<void> {
-    const source = request.member === undefined ? this.#originSource(request) : this.#memberSource(request, request.member);
+    const source = this.#source(request);
     try {
       await fetchObject(this.#layout, request, source, this.#observer, signal, fresh);
     } catch (error) {
       if (!signal.aborted) this.#failures++;
       throw error;
     }
+  }
+
+  #source(request: ObjectRequest): Source {
+    if (request.part !== undefined) return this.#parts.source(request, request.part);
+    return request.member === undefined ? this.#originSource(request) : this.#memberSource(request, request.member);
+  }
+
+  /** Brings content to the disk; undefined where the disk does not take it. */
+  async #ensureOnDisk(request: ObjectRequest, signal: AbortSignal | undefined): Promise<WholeContent | undefined> {
+    const isFull = this.#health.problem?.code === 'cache-full' && !this.#evictor.hasSpace(request.size ?? 1);
+    if ((isFull || !this.#health.isUsable) && !this.#reader.isPresent(request)) return undefined;
+    for (;;) {
+      try {
+        await this.#ensure(request, signal);
+        return { kind: 'whole' };
+      } catch (error) {
+        const failure = asButlerfsError(error);
+        if (failure.code !== 'cache-full' && failure.code !== 'cache-failed') throw error;
+        if (!this.#health.failed(failure)) return undefined;
+      }
+    }
+  }
+
+  /** Past a disk that takes nothing: the content is checked as ever, and kept in memory while it is open. */
+  async #openInMemory(request: ObjectRequest, signal: AbortSignal | undefined): Promise<PartialContent> {
+    return await this.#memory.open(keyOf(request), request, this.#source(request), signal);
   }
 
   #originSource(request: ObjectRequest): Source {
@@ -205,6 +341,35 @@ class DiskCache implements ObjectCache {
     if (pin !== undefined) await rm(this.#layout.object(pin.digest), { force: true });
   }
 
+  #openLarge(): LargeObjects {
+    const { openOrigin, chunkDigests, wholeSize = DEFAULT_WHOLE_SIZE, onBroken, logger } = this.#settings;
+    return new LargeObjects({
+      layout: this.#layout,
+      openOrigin,
+      chunkDigests,
+      wholeSize,
+      observer: {
+        received: (bytes) => (this.#fetchedBytes += bytes),
+        room: (bytes) => this.#room(bytes),
+        stored: (bytes) => this.#evictor.grew(bytes),
+        wrong: (error) => this.#observer.wrong(error),
+        diskFailed: (error) => logger?.warn(`${this.#layout.directory}: ${asButlerfsError(error).message}`),
+        broken: (id, error) => onBroken?.(id, error),
+      },
+    });
+  }
+
+  /** Whether the cache may grow by so many bytes, after evicting where that helps. */
+  async #room(bytes: number): Promise<boolean> {
+    const { limit } = this.#settings;
+    const fits = (): boolean => this.#evictor.hasRoom(bytes);
+    if (fits()) return true;
+    if (performance.now() - this.#roomTriedAt < ROOM_INTERVAL) return false;
+    this.#roomTriedAt = performance.now();
+    await this.evict(Math.min(limit * LOW_WATER, limit - bytes));
+    return fits();
+  }
+
   #observe(): FetchObserver {
     return {
       began: () => this.#fetches++,
@@ -215,6 +380,8 @@ class DiskCache implements ObjectCache {
         this.#settings.logger?.warn(error.message);
       },
       published: (path, size) => this.#evictor.added(path, size),
+      mount: this.#settings.mount,
+      reserve: (bytes) => this.#evictor.reserve(bytes, () => this.#leases.releaseAll()),
       makeRoom: async (bytes) => {
         this.#leases.releaseAll();
         await this.#evictor.makeRoom(bytes);
@@ -223,8 +390,9 @@ class DiskCache implements ObjectCache {
   }
 }
 
-function nameOf({ origin, member }: ObjectRequest): string {
-  return member === undefined ? origin : `member '${member}' of ${origin}`;
+function nameOf({ origin, member, part }: ObjectRequest): string {
+  const file = member === undefined ? origin : `member '${member}' of ${origin}`;
+  return part === undefined ? file : `${partName(part)} of ${file}`;
 }
 
 /** The same for requests that the same fetch can satisfy. */
@@ -235,6 +403,11 @@ function keyOf(request: ObjectRequest): string {
 
 /** A registry may hold anything; what becomes part of a path is checked. */
 function checkRequest(request: ObjectRequest): void {
+  if (request.part !== undefined) {
+    if (!partSchema.safeParse(request.part).success)
+      throw new ButlerfsError('invalid-value', { what: `a part of ${request.origin}`, why: 'it names no HDU, or no pixels' });
+    checkRequest(wholeOf(request));
+  }
   const { digest, size } = request;
   if (digest !== undefined && !isDigest(digest)) {
     throw new ButlerfsError('corrupt-repository', {

@@ -9,6 +9,7 @@ interface Flags {
   readonly default?: readonly string[];
   readonly cache?: string;
   readonly cacheSize?: string;
+  readonly wholeSize?: string;
   readonly verify?: string;
   readonly allowOther?: boolean;
   readonly readOnly?: boolean;
@@ -32,13 +33,17 @@ export function define(program: Command): void {
     .option('--default <key=value>', 'value for a key that paths then need not give; repeatable', append)
     .option('--cache <directory>', 'where fetched files are kept (default: $XDG_CACHE_HOME/butlerfs)')
     .option('--cache-size <size>', 'size that the cache stays below (default: 50G)')
+    .option(
+      '--whole-size <size>',
+      'files up to this size are fetched and checked whole before they are read; larger ones by chunk (default: 64M)',
+    )
     .option('--verify <when>', 'check content when it is fetched (default), or also at every open: fetch, open')
     .option('--allow-other', 'let other users look in')
     .option('--read-only', 'no effect: mounts of this version are read-only')
     .option('-f, --foreground', 'stay in the foreground, log to standard error')
     .option(
       '-o, --options <list>',
-      'options as in /etc/fstab: collections, default, cache, cache-size, verify, allow_other, ro, deadline, idle-timeout, poll, log-level, transport',
+      'options as in /etc/fstab: collections, default, cache, cache-size, whole-size, verify, allow_other, ro, deadline, idle-timeout, poll, log-level, transport',
       append,
     )
     .addOption(new Option('--rerun <name>').hideHelp())
@@ -60,6 +65,7 @@ function settingsOf(flags: Flags): Setting[] {
     ...(flags.default ?? []).map((text) => ['default', text] as const),
     ['cache', flags.cache],
     ['cache-size', flags.cacheSize],
+    ['whole-size', flags.wholeSize],
     ['verify', flags.verify],
     ['rerun', flags.rerun],
     ['rerun-root', flags.rerunRoot],

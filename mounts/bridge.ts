@@ -17,6 +17,8 @@ export type ToReader =
   | { readonly kind: 'settled'; readonly token: number; readonly value: unknown }
   | { readonly kind: 'failed'; readonly token: number; readonly error: SerializedError }
   | { readonly kind: 'catalogue'; readonly file: string }
+  /** Content that is open by chunk turned out to be wrong. */
+  | { readonly kind: 'broken'; readonly id: number }
   | { readonly kind: 'statistics'; readonly token: number }
   | { readonly kind: 'stop' };
 
@@ -24,7 +26,11 @@ export type ToReader =
 export type FromReader =
   | ({ readonly kind: 'ready' } & ViewReady)
   | { readonly kind: 'unusable'; readonly error: SerializedError }
-  | { readonly kind: 'fetch' | 'size'; readonly token: number; readonly request: ObjectRequest }
+  | { readonly kind: 'open' | 'size'; readonly token: number; readonly request: ObjectRequest }
+  | { readonly kind: 'read'; readonly token: number; readonly id: number; readonly offset: number; readonly length: number }
+  | { readonly kind: 'advance'; readonly id: number; readonly chunk: number }
+  | { readonly kind: 'close'; readonly id: number }
+  | { readonly kind: 'expect'; readonly requests: readonly ObjectRequest[] }
   | { readonly kind: 'status'; readonly token: number }
   /** Bring a part of a file of the cache into memory. The descriptor is for this alone, and closed afterwards. */
   | { readonly kind: 'load'; readonly token: number; readonly fd: number; readonly offset: number; readonly length: number }

@@ -55,6 +55,7 @@ const credentialSchema = z
 const defaultsSchema = z.strictObject({
   cache: z.string().startsWith('/', 'must be an absolute path').optional(),
   'cache-size': text.optional(),
+  'whole-size': text.optional(),
   verify: z.enum(['fetch', 'open']).optional(),
   collections: texts.optional(),
   default: z.record(z.string(), text).optional(),

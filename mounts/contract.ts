@@ -19,6 +19,8 @@ export interface MountOptions {
   readonly cacheDirectory: string;
   /** Bytes. */
   readonly cacheLimit: number;
+  /** Bytes up to which a file is fetched whole, and checked, before its first byte is served; larger ones are read by chunk. */
+  readonly wholeSize: number;
   /** `fetch`: content is checked when it is fetched; `open`: also at every open. */
   readonly verify: 'fetch' | 'open';
   readonly allowOther: boolean;

@@ -85,6 +85,11 @@ export class LibfuseHost implements TreeHost {
     return Promise.resolve();
   }
 
+  /** Nothing can be told to the kernel through libfuse 2: pages of such a file go when it is opened again. */
+  brokenContent(): void {
+    return;
+  }
+
   async detach(): Promise<void> {
     await this.#mount?.detach();
     this.#draining.abort();
@@ -98,14 +103,20 @@ export class LibfuseHost implements TreeHost {
   }
 
   #open(settings: TreeSettings): ServedTree {
-    const { fetch, size, status } = this.#services;
+    const { open, readPartial, advance, closePartial, expect, size, status } = this.#services;
     const all = (signal: AbortSignal): AbortSignal => AbortSignal.any([signal, this.#draining.signal]);
     return new ServedTree(settings, {
-      fetch: (request) =>
+      open: (request) =>
         waitFor(async (signal) => {
-          await fetch(request, all(signal));
-          return { fetched: true } as const;
+          const content = await open(request, all(signal));
+          // Nobody is left to take it.
+          if (signal.aborted && content.kind === 'partial') closePartial(content.id);
+          return content;
         }),
+      readPartial: (id, offset, length) => waitFor((signal) => readPartial(id, offset, length, all(signal))),
+      advance,
+      closePartial,
+      expect,
       size: (request) => waitFor(async (signal) => ({ size: await size(request, all(signal)) })),
       status: () => waitFor(async () => ({ text: await status() })),
       read: readFully,

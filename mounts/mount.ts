@@ -10,7 +10,9 @@
 
 import { readFileSync } from 'node:fs';
 import { openCache } from '../cache/store.js';
-import type { ObjectCache, ObjectRequest } from '../cache/contract.js';
+import { FetchingAhead } from '../cache/ahead.js';
+import type { ObjectCache, ObjectRequest, PartialContent, WholeContent } from '../cache/contract.js';
+import { interrupted } from '../common/deadline.js';
 import { asButlerfsError, ButlerfsError } from '../common/errors.js';
 import { openCatalogue } from '../registry/open.js';
 import type { CatalogueInfo, DataIdValue } from '../registry/contract.js';
@@ -46,14 +48,17 @@ export async function mountRepository(
 ): Promise<Mounted> {
   const openHost = await chooseHost(options.transport, remark);
   const origins = openOrigins(opened, { deadline: options.deadline, idleTimeout: options.idleTimeout, credentials: opened.credentials });
+  let mount: Mount | undefined = undefined as Mount | undefined;
   const cache = openCache({
     directory: options.cacheDirectory,
     limit: options.cacheLimit,
     verify: options.verify,
+    wholeSize: options.wholeSize,
+    onBroken: (id) => mount?.brokenContent(id),
     openOrigin: origins.open,
     logger: log,
   });
-  const mount = new Mount(options, opened, cache, origins, openHost, log, logFile);
+  mount = new Mount(options, opened, cache, origins, openHost, log, logFile);
   try {
     await mount.start();
   } catch (error) {
@@ -76,6 +81,7 @@ class Mount implements Mounted {
   readonly #errors: { at: number; path: string; message: string }[] = [];
   readonly #closing = new AbortController();
   readonly #host: TreeHost;
+  readonly #ahead: FetchingAhead;
   #info: CatalogueInfo;
   #catalogueFile: string;
   #problem: ButlerfsError | undefined;
@@ -98,6 +104,7 @@ class Mount implements Mounted {
     this.options = options;
     this.#opened = opened;
     this.#cache = cache;
+    this.#ahead = new FetchingAhead(cache);
     this.#log = log;
     this.#logFile = logFile;
     this.#info = opened.info;
@@ -115,7 +122,11 @@ class Mount implements Mounted {
         owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
       },
       {
-        fetch: (request, signal) => this.#cache.ensure(request, { signal }),
+        open: (request, signal) => this.#open(request, signal),
+        readPartial: (id, offset, length, signal) => this.#cache.readPartial(id, offset, length, { signal }),
+        advance: (id, chunk) => this.#cache.advance(id, chunk),
+        closePartial: (id) => this.#cache.closePartial(id),
+        expect: (requests) => this.#ahead.expect(requests),
         size: (request, signal) => sizeAtOrigin(origins, request, signal),
         status: async () => `${JSON.stringify(await this.status(), null, 2)}\n`,
         onError: (path, operation, error) => {
@@ -180,8 +191,22 @@ class Mount implements Mounted {
   async close(): Promise<void> {
     this.#closing.abort();
     clearTimeout(this.#polling);
+    this.#ahead.close();
     await this.#host.close();
     await this.#cache.close();
+  }
+
+  async #open(request: ObjectRequest, signal: AbortSignal): Promise<WholeContent | PartialContent> {
+    const content = await this.#cache.openContent(request, { signal });
+    if (!signal.aborted || content.kind === 'whole') return content;
+    // Whoever asked has given up.
+    this.#cache.closePartial(content.id);
+    throw interrupted(`opening ${request.origin}`, signal.reason);
+  }
+
+  /** Content that is open by chunk turned out to be wrong. */
+  brokenContent(id: number): void {
+    this.#host.brokenContent(id);
   }
 
   async #unmount(): Promise<void> {

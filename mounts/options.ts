@@ -32,6 +32,7 @@ const VALUE_OPTIONS = [
   'default',
   'cache',
   'cache-size',
+  'whole-size',
   'verify',
   'deadline',
   'idle-timeout',
@@ -51,6 +52,7 @@ const FOREIGN_OPTION =
 
 /** What holds where neither the command line nor the configuration says anything. */
 export const DEFAULT_CACHE_SIZE = '50G';
+const DEFAULT_WHOLE_SIZE = '64M';
 
 /** Splits `a,b=c`: a comma after a backslash, or within double quotes, does not divide. Throws `usage` for an unclosed quote. */
 export function splitOptions(text: string): Setting[] {
@@ -99,6 +101,7 @@ export function resolveMountOptions(request: MountRequest, configuration: Config
     defaults: { ...defaults.default, ...source.named?.default, ...parseKeyValues(given.get('default') ?? []) },
     aliases: configuration.aliases,
     cacheDirectory: cache === undefined ? (defaults.cache ?? cacheDirectory) : resolve(request.workingDirectory, nonEmpty(cache, 'cache')),
+    wholeSize: parseSize(option('whole-size', DEFAULT_WHOLE_SIZE), 'whole-size'),
     cacheLimit: parseSize(option('cache-size', DEFAULT_CACHE_SIZE), 'cache-size'),
     verify: oneOf(option('verify', 'fetch'), ['fetch', 'open'], 'verify'),
     allowOther: given.has('allow_other') || (defaults.allow_other ?? false),

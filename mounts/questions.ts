@@ -5,11 +5,13 @@ import type { Outcome, Waiting } from '../fs/contract.js';
 export class Questions {
   readonly #pending = new Map<number, (outcome: Outcome<never>) => void>();
   readonly #giveUp: (token: number) => void;
+  readonly #unclaimed: (outcome: Outcome<unknown>) => void;
   #next = 1;
 
-  /** `giveUp` tells the main thread that nobody waits for an answer any more. */
-  constructor(giveUp: (token: number) => void) {
+  /** `giveUp` tells the main thread that nobody waits for an answer any more; `unclaimed` gets an answer that came all the same. */
+  constructor(giveUp: (token: number) => void, unclaimed: (outcome: Outcome<unknown>) => void = () => undefined) {
     this.#giveUp = giveUp;
+    this.#unclaimed = unclaimed;
   }
 
   /** `say` is called when the wait begins. Whoever answers has a deadline of its own. */
@@ -31,6 +33,7 @@ export class Questions {
   settle(token: number, outcome: Outcome<unknown>): void {
     const settle = this.#pending.get(token);
     this.#pending.delete(token);
-    settle?.(outcome as Outcome<never>);
+    if (settle === undefined) this.#unclaimed(outcome);
+    else settle(outcome as Outcome<never>);
   }
 }

@@ -90,6 +90,10 @@ export class ReaderHost implements TreeHost {
     });
   }
 
+  brokenContent(id: number): void {
+    if (!this.hasEnded) this.#thread.tell({ kind: 'broken', id });
+  }
+
   async detach(): Promise<void> {
     if (this.#mountPoint === undefined || this.hasEnded) return;
     await detachIfMounted(this.#mountPoint, detach, { lazy: true });
@@ -115,11 +119,20 @@ export class ReaderHost implements TreeHost {
       case 'unusable':
         this.#failToBecomeReady(deserializeError(message.error));
         break;
-      case 'fetch':
-        this.#answer(message.token, async (signal) => {
-          await this.#services.fetch(message.request, signal);
-          return { fetched: true };
-        });
+      case 'open':
+        this.#answer(message.token, (signal) => this.#services.open(message.request, signal));
+        break;
+      case 'read':
+        this.#answer(message.token, (signal) => this.#services.readPartial(message.id, message.offset, message.length, signal));
+        break;
+      case 'advance':
+        this.#services.advance(message.id, message.chunk);
+        break;
+      case 'close':
+        this.#services.closePartial(message.id);
+        break;
+      case 'expect':
+        this.#services.expect(message.requests);
         break;
       case 'size':
         this.#answer(message.token, async (signal) => ({ size: await this.#services.size(message.request, signal) }));

@@ -4,7 +4,9 @@
  */
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { PartialContent } from '../cache/contract.js';
 import { deserializeError, serializeError } from '../common/errors.js';
+import type { Invalidation } from '../fs/contract.js';
 import { notificationFrame } from '../fs/kernel/notifications.js';
 import { duplicate } from '../fs/kernel/native.js';
 import { KernelSession } from '../fs/kernel/session.js';
@@ -20,17 +22,39 @@ function say(message: FromReader): void {
   port.postMessage(message);
 }
 
+function isPartial(value: unknown): value is PartialContent {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'partial';
+}
+
 class ReaderThread {
-  readonly #questions = new Questions((token) => {
-    say({ kind: 'abort', token });
-  });
+  readonly #questions = new Questions(
+    (token) => {
+      say({ kind: 'abort', token });
+    },
+    (outcome) => {
+      if ('value' in outcome && isPartial(outcome.value)) say({ kind: 'close', id: outcome.value.id });
+    },
+  );
   readonly #served = new ServedTree(settings, {
-    fetch: (request) => {
+    open: (request) => {
       // Files that nothing reads any more make room in the cache for the one that comes.
       this.#session?.dropIdleFiles();
       return this.#questions.ask((token) => {
-        say({ kind: 'fetch', token, request });
+        say({ kind: 'open', token, request });
       });
+    },
+    readPartial: (id, offset, length) =>
+      this.#questions.ask((token) => {
+        say({ kind: 'read', token, id, offset, length });
+      }),
+    advance: (id, chunk) => {
+      say({ kind: 'advance', id, chunk });
+    },
+    closePartial: (id) => {
+      say({ kind: 'close', id });
+    },
+    expect: (requests) => {
+      say({ kind: 'expect', requests });
     },
     size: (request) =>
       this.#questions.ask((token) => {
@@ -82,6 +106,9 @@ class ReaderThread {
         case 'failed':
           this.#questions.settle(message.token, { error: deserializeError(message.error) });
           break;
+        case 'broken':
+          this.#invalidate(this.#served.tree.brokenContent(message.id));
+          break;
         case 'catalogue':
           this.#replaceCatalogue(message.file);
           break;
@@ -96,10 +123,13 @@ class ReaderThread {
     }
   }
 
+  #invalidate(invalidations: readonly Invalidation[]): void {
+    say({ kind: 'invalidate', frames: invalidations.map((invalidation) => notificationFrame(invalidation)) });
+  }
+
   #replaceCatalogue(file: string): void {
     try {
-      const frames = this.#served.replaceCatalogue(file).map((invalidation) => notificationFrame(invalidation));
-      say({ kind: 'invalidate', frames });
+      this.#invalidate(this.#served.replaceCatalogue(file));
     } catch (error) {
       say({ kind: 'error', path: '/', operation: 'update', error: serializeError(error) });
     }

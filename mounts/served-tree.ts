@@ -13,7 +13,7 @@ import { originOf } from './origins.js';
 import type { TreeSettings, ViewReady } from './tree-host.js';
 
 /** What must come from elsewhere, or may have to. */
-export type ContentQuestions = Pick<ContentSource, 'fetch' | 'size' | 'status' | 'read'>;
+export type ContentQuestions = Omit<ContentSource, 'reader' | 'onHit' | 'request'>;
 
 export class ServedTree {
   readonly tree: Tree;

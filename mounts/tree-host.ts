@@ -3,7 +3,7 @@
  * (libfuse-host.ts). The rest of a mount knows only this.
  */
 
-import type { ObjectRequest } from '../cache/contract.js';
+import type { ObjectRequest, PartialContent, WholeContent } from '../cache/contract.js';
 import type { ButlerfsError } from '../common/errors.js';
 import type { DataIdValue } from '../registry/contract.js';
 import type { KernelStatistics } from './contract.js';
@@ -23,7 +23,11 @@ export interface TreeSettings {
 
 /** What the tree may ask for. Each has a deadline of its own; its signal is aborted when nobody waits any more. */
 export interface TreeServices {
-  fetch(request: ObjectRequest, signal: AbortSignal): Promise<void>;
+  open(request: ObjectRequest, signal: AbortSignal): Promise<WholeContent | PartialContent>;
+  readPartial(id: number, offset: number, length: number, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  advance(id: number, chunk: number): void;
+  closePartial(id: number): void;
+  expect(requests: readonly ObjectRequest[]): void;
   /** Bytes of an object whose size is not published. */
   size(request: ObjectRequest, signal: AbortSignal): Promise<number>;
   status(): Promise<string>;
@@ -58,6 +62,8 @@ export interface TreeHost {
   statistics(): Promise<KernelStatistics>;
   /** Resolves when the new catalogue is served and the kernel was told what changed, as far as it can be told. */
   replaceCatalogue(file: string): Promise<void>;
+  /** Content that is open by chunk turned out to be wrong: the kernel shall forget what it has of it, as far as it can be told. */
+  brokenContent(id: number): void;
   /** Unmounts lazily, and fails what still waits for a remote, so that nothing keeps the connection. Nothing where nothing is mounted. */
   detach(): Promise<void>;
   /** Ends serving, without unmounting where the mount is another's to see. Resolves when all is closed. */

@@ -5,7 +5,7 @@ import { type Answer, isWaiting, mapWaiting } from '../contract.js';
 import { FileType } from '../file-type.js';
 import type { TreeContext } from './context.js';
 import { type DirectoryNode, type NodeAttributes, TreeNode } from './node.js';
-import { fetchAndOpen, type OpenedObject } from './open-object.js';
+import { fetchAndOpen, type OpenedContent } from './open-object.js';
 
 export abstract class ContentFile extends TreeNode {
   readonly isDirectory = false;
@@ -33,10 +33,17 @@ export abstract class ContentFile extends TreeNode {
     return mapWaiting(this.context.content.size(request), ({ size }) => this.#attributes((this.#size = size)));
   }
 
-  override open(): Answer<OpenedObject> {
+  override open(): Answer<OpenedContent> {
     const opened = fetchAndOpen(this.context.content, this.request());
-    if (!isWaiting<OpenedObject>(opened)) this.#size = opened.size;
+    const isHere = !isWaiting<OpenedContent>(opened);
+    if (isHere) this.#size = opened.size;
+    this.context.following.opened(this, isHere);
     return opened;
+  }
+
+  /** Bytes; null where they are not known yet. */
+  get size(): number | null {
+    return this.#size;
   }
 
   #attributes(size: number): NodeAttributes {

@@ -3,6 +3,7 @@
 import type { Catalogue, Constraint, DatasetRow } from '../../registry/contract.js';
 import type { KeyAliases } from '../../registry/keys.js';
 import type { ContentSource } from '../content.js';
+import { FollowingFiles } from './following.js';
 import type { DatasetFile, KnownFiles } from './dataset-file.js';
 import { openView, type View, type ViewRequest } from './view.js';
 
@@ -19,6 +20,8 @@ const ROW_BUDGET = 6_000;
 export class TreeContext {
   readonly content: ContentSource;
   readonly aliases: KeyAliases;
+  /** Which files will probably be opened next. */
+  readonly following: FollowingFiles;
   /** Values of keys that the mount was given, before those that follow from the search path. */
   readonly mountDefaults: Constraint;
   readonly #files = new Map<number, KnownFiles>();
@@ -31,6 +34,7 @@ export class TreeContext {
   constructor(catalogue: Catalogue, content: ContentSource, mountDefaults: Constraint, aliases: KeyAliases) {
     this.#catalogue = catalogue;
     this.content = content;
+    this.following = new FollowingFiles(content);
     this.aliases = aliases;
     this.mountDefaults = mountDefaults;
   }
@@ -48,6 +52,7 @@ export class TreeContext {
   replaceCatalogue(catalogue: Catalogue): void {
     this.#catalogue = catalogue;
     this.#generation++;
+    this.following.clear();
     this.#views.clear();
     for (const block of this.#blocks) block.rows = undefined;
     this.#blocks.clear();

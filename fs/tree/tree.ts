@@ -29,7 +29,7 @@ import { DataIdDirectory } from './data-id-directory.js';
 import { DatasetFile } from './dataset-file.js';
 import { TypesDirectory } from './directories.js';
 import { DirectoryNode, type Listing, listingHash, type NodeAttributes, type TreeNode } from './node.js';
-import { OpenedObject } from './open-object.js';
+import { OpenedObject, OpenedPartial } from './open-object.js';
 import { OpenedText } from './text-files.js';
 import { TreeAttributes } from './tree-attributes.js';
 import { invalidations } from './update.js';
@@ -73,6 +73,8 @@ export class Tree implements FileSystem {
   #nextId = ROOT;
   /** Listings being read, the latest last, so that a directory of many entries is not computed anew for every getdents(2). */
   readonly #listings = new Map<NodeId, Listing>();
+  /** Files that are open by chunk, with their inodes. */
+  readonly #partial = new Map<OpenedPartial, NodeId>();
   #totals: FileSystemTotals | undefined;
 
   /** Throws `unknown-collection` where the view cannot be resolved. */
@@ -149,6 +151,17 @@ export class Tree implements FileSystem {
     return isWaiting<NodeAttributes>(attributes) ? undefined : this.#entry(directory, name, child, attributes);
   }
 
+  #noteOpened(id: NodeId, opened: OpenedFile): OpenedFile {
+    if (opened instanceof OpenedPartial) this.#partial.set(opened, id);
+    return opened;
+  }
+
+  /** Content that is open by chunk turned out to be wrong: what the kernel must forget of it. */
+  brokenContent(contentId: number): Invalidation[] {
+    const nodes = [...this.#partial].filter(([{ id }]) => id === contentId).map(([, node]) => node);
+    return [...new Set(nodes)].map((node) => ({ kind: 'node', node }));
+  }
+
   /** The listing as it was when reading it began at offset 0. */
   #listing(directory: DirectoryNode, offset: number): Listing {
     const listing = (offset > 0 ? this.#listings.get(directory.id) : undefined) ?? directory.listing();
@@ -163,16 +176,22 @@ export class Tree implements FileSystem {
     if ((flags & (constants.O_WRONLY | constants.O_RDWR | constants.O_TRUNC)) !== 0) {
       throw new ButlerfsError('read-only', { what: `writing '/${node.path}'`, why: 'the mount is read-only' });
     }
-    return node.open();
+    const opened = node.open();
+    return isWaiting<OpenedFile>(opened) ? mapWaiting(opened, (file) => this.#noteOpened(id, file)) : this.#noteOpened(id, opened);
   }
 
   read(opened: OpenedFile, into: Buffer, at: number, size: number, offset: number): number | Waiting<unknown> {
     if (opened instanceof OpenedText) return opened.text.copy(into, at, offset, offset + size);
+    if (opened instanceof OpenedPartial) return opened.read(into, at, size, offset);
     if (opened instanceof OpenedObject) return this.#context.content.read(opened.backing, into, at, size, offset);
     throw new ButlerfsError('internal', { what: 'reading', why: 'the file was not opened here' });
   }
 
   release(_id: NodeId, opened: OpenedFile): void {
+    if (opened instanceof OpenedPartial) {
+      this.#partial.delete(opened);
+      opened.close();
+    }
     if (opened instanceof OpenedObject) this.#context.content.reader.close({ fd: opened.backing });
   }
 

@@ -1,0 +1,166 @@
+/**
+ * Files that are opened one after the other in the order of a listing: the next ones are named to the cache, which may fetch them ahead.
+ *
+ * Two files follow each other where their paths differ in one component only (beside the name of a dataset's file, which follows from its path), and that
+ * component is listed right after the other: the next patch of the same tract and band, the next detector, the next file of a directory. The first file that
+ * follows another brings two ahead, and each that follows brings more, up to a limit; a file that follows none brings nothing.
+ */
+
+import type { ObjectRequest } from '../../cache/contract.js';
+import type { ContentSource } from '../content.js';
+import { ContentFile } from './content-file.js';
+import { DatasetFile } from './dataset-file.js';
+import { DirectoryNode, type Listing, type TreeNode } from './node.js';
+
+/** Sequences that are followed at a time. */
+const SEQUENCES = 8;
+const FIRST = 2;
+/** Files named ahead of the one that is opened, at most, and their bytes. */
+const MOST_FILES = 32;
+const MOST_BYTES = 64 * 2 ** 20;
+/** Sequences in directories with more entries are not followed: finding a place in them takes too long. */
+const LONGEST = 200_000;
+
+interface Sequence {
+  /** Components of the path of the file that was opened last. */
+  names: readonly string[];
+  /** Which component changes; undefined before a second file came. */
+  level: number | undefined;
+  listing: Listing | undefined;
+  /** Position in the listing of the file that was opened last, and the one after the last that was named. */
+  at: number;
+  named: number;
+  ahead: number;
+}
+
+export class FollowingFiles {
+  readonly #content: ContentSource;
+  /** The latest last. */
+  #sequences: Sequence[] = [];
+
+  constructor(content: ContentSource) {
+    this.#content = content;
+  }
+
+  /** A file is being opened. `isHere`: its content need not be fetched. */
+  opened(file: ContentFile, isHere: boolean): void {
+    // What is here already may have been fetched ahead; without any sequence there is nothing to follow.
+    if (isHere && !this.#sequences.some(({ level }) => level !== undefined)) return;
+    const chain = chainOf(file);
+    const names = chain.map(({ name }) => name);
+    const index = this.#sequences.findIndex((sequence) => this.#follows(sequence, chain, names));
+    if (index < 0) {
+      if (!isHere) this.#remember({ names, level: undefined, listing: undefined, at: 0, named: 0, ahead: 0 });
+      return;
+    }
+    const [sequence] = this.#sequences.splice(index, 1);
+    this.#remember(sequence!);
+    this.#nameNext(sequence!, chain);
+  }
+
+  /** The tree is another: its listings are no longer what they were. */
+  clear(): void {
+    this.#sequences = [];
+  }
+
+  #remember(sequence: Sequence): void {
+    this.#sequences.push(sequence);
+    if (this.#sequences.length > SEQUENCES) this.#sequences.shift();
+  }
+
+  /** Whether the file comes right after the last of the sequence; takes it in then. */
+  #follows(sequence: Sequence, chain: readonly TreeNode[], names: readonly string[]): boolean {
+    const level = onlyDifference(sequence.names, names, chain.at(-1) instanceof DatasetFile);
+    if (level === undefined || (sequence.level !== undefined && sequence.level !== level)) return false;
+    const directory = chain[level]!.parent;
+    if (directory === undefined) return false;
+    sequence.listing ??= shortListing(directory);
+    const { listing } = sequence;
+    if (listing === undefined) return false;
+    const at = sequence.level === undefined ? positionOf(listing, names[level]!) : sequence.at + 1;
+    if (at < 1 || at >= listing.count || listing.at(at).name !== names[level] || listing.at(at - 1).name !== sequence.names[level]) {
+      sequence.listing = sequence.level === undefined ? undefined : listing;
+      return false;
+    }
+    Object.assign(sequence, { names, level, at });
+    return true;
+  }
+
+  #nameNext(sequence: Sequence, chain: readonly TreeNode[]): void {
+    sequence.ahead = Math.min(MOST_FILES, Math.max(FIRST, 2 * sequence.ahead));
+    const { listing, level, at, ahead } = sequence;
+    sequence.named = Math.max(sequence.named, at + 1);
+    // As long as half of them are still to come, no more are named: few messages with many names.
+    if (sequence.named - at - 1 > ahead / 2) return;
+    const requests: ObjectRequest[] = [];
+    let bytes = 0;
+    const end = Math.min(at + 1 + ahead, listing!.count);
+    for (; sequence.named < end && bytes < MOST_BYTES; sequence.named++) {
+      const file = fileAt(listing!.at(sequence.named).node(), chain, level! + 1);
+      if (file?.size == null || file.size > MOST_BYTES / 4) continue;
+      bytes += file.size;
+      requests.push(file.request());
+    }
+    if (requests.length > 0) this.#content.expect(requests);
+  }
+}
+
+/** The nodes from below the root down to the file. */
+function chainOf(file: TreeNode): TreeNode[] {
+  const chain: TreeNode[] = [];
+  for (let node: TreeNode | undefined = file; node?.parent !== undefined; node = node.parent) chain.unshift(node);
+  return chain;
+}
+
+/** The one component in which two paths differ; undefined where they differ in none or several. The name of a dataset's file does not count. */
+function onlyDifference(former: readonly string[], names: readonly string[], isDataset: boolean): number | undefined {
+  if (former.length !== names.length) return undefined;
+  let difference: number | undefined;
+  for (let level = 0; level < names.length - (isDataset ? 1 : 0); level++) {
+    if (former[level] === names[level]) continue;
+    if (difference !== undefined) return undefined;
+    difference = level;
+  }
+  return difference;
+}
+
+function shortListing(directory: DirectoryNode): Listing | undefined {
+  const listing = directory.listing();
+  return listing.count <= LONGEST ? listing : undefined;
+}
+
+function positionOf(listing: Listing, name: string): number {
+  for (let index = 0; index < listing.count; index++) if (listing.at(index).name === name) return index;
+  return -1;
+}
+
+/** The file below `node` at the place of the last of `chain`, whose components from `level` on it shares. */
+function fileAt(node: TreeNode, chain: readonly TreeNode[], level: number): ContentFile | undefined {
+  const last = chain.at(-1)!;
+  let at = node;
+  for (let next = level; next < chain.length && at instanceof DirectoryNode; next++) {
+    const below = next === chain.length - 1 && last instanceof DatasetFile ? fileLike(at, last) : nodeNamed(at, chain[next]!.name);
+    if (below === undefined) return undefined;
+    at = below;
+  }
+  return at instanceof ContentFile ? at : undefined;
+}
+
+/** The file of the same component in another leaf. */
+function fileLike(leaf: DirectoryNode, { component }: DatasetFile): TreeNode | undefined {
+  const listing = leaf.listing();
+  for (let index = 0; index < listing.count; index++) {
+    const node = listing.at(index).node();
+    if (node instanceof DatasetFile && node.component === component) return node;
+  }
+  return undefined;
+}
+
+function nodeNamed(directory: DirectoryNode, name: string): TreeNode | undefined {
+  try {
+    return directory.find(name);
+  } catch {
+    // That patch has no such band: the next may.
+    return undefined;
+  }
+}
