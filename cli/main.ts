@@ -14,6 +14,7 @@ const verbs: Verbs = {
   collections: () => import('./collections.js'),
   query: () => import('./query.js'),
   explain: () => import('./explain.js'),
+  publish: () => import('./publish.js'),
 };
 
 const words = process.argv.slice(2);
