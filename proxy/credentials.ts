@@ -11,14 +11,23 @@ import { parseNetrc, type NetrcEntry } from './netrc.js';
 export type CredentialSource = 'URL' | 'configuration' | 'netrc';
 
 export type Credential =
-  | { readonly kind: 'basic'; readonly username: string; readonly password: string; readonly source: CredentialSource }
+  | {
+      /** A user name with a password: sent as Basic, until the origin asks for Digest. */
+      readonly kind: 'basic';
+      readonly username: string;
+      readonly password: string;
+      readonly source: CredentialSource;
+      /** The password itself is never sent, whatever the origin asks for. */
+      readonly scheme?: 'digest';
+    }
   | { readonly kind: 'bearer'; readonly token: string; readonly source: CredentialSource };
 
 /** The credential for the host of `url`, or undefined where there is none. */
 export type CredentialLookup = (url: URL) => Credential | undefined;
 
 /** What the configuration says of one host. */
-export type ConfiguredCredential = { readonly username: string; readonly password: string } | { readonly bearer: string };
+export type ConfiguredCredential =
+  { readonly username: string; readonly password: string; readonly scheme?: 'digest' | undefined } | { readonly bearer: string };
 
 export interface CredentialSettings {
   /** Default: `$NETRC`, else `~/.netrc`; null reads none. A file that is not there or cannot be read counts as empty. */
@@ -57,8 +66,10 @@ export function authorizationOf(credential: Credential): string {
   return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString('base64')}`;
 }
 
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'https:': '443', 'ssh:': '22' };
+
 function portOf(url: URL): string {
-  return url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
+  return url.port === '' ? (DEFAULT_PORTS[url.protocol] ?? '80') : url.port;
 }
 
 function decode(text: string): string {
@@ -77,7 +88,8 @@ function fromConfiguration(host: string, entry: ConfiguredCredential): Credentia
     return { kind: 'bearer', token: entry.bearer, source: 'configuration' };
   }
   if (entry.username.includes(':')) throw wrong('a user name cannot hold a colon');
-  return { kind: 'basic', username: entry.username, password: entry.password, source: 'configuration' };
+  const { username, password, scheme } = entry;
+  return { kind: 'basic', username, password, source: 'configuration', ...(scheme === undefined ? {} : { scheme }) };
 }
 
 function fromNetrc(entries: readonly NetrcEntry[], host: string): Credential | undefined {

@@ -14,8 +14,17 @@ export class RetryLaterError extends ButlerfsError {
   }
 }
 
+/** An answer that no other attempt makes better, as a web page in place of data. */
+export class UnusableAnswerError extends ButlerfsError {
+  constructor(detail: ErrorDetail) {
+    super('remote-failed', detail);
+  }
+}
+
 export function isRetryable(error: unknown): error is ButlerfsError {
-  return error instanceof ButlerfsError && (RETRYABLE_CODES as readonly string[]).includes(error.code);
+  return (
+    error instanceof ButlerfsError && !(error instanceof UnusableAnswerError) && (RETRYABLE_CODES as readonly string[]).includes(error.code)
+  );
 }
 
 /** The `code` of an error of Node or undici, or undefined. */
@@ -27,6 +36,7 @@ export function systemCodeOf(error: unknown): string | undefined {
 /** Why a connection came to nothing, as a clause. */
 export function connectionFailure(error: unknown): string {
   const code = systemCodeOf(error);
+  if (error instanceof ButlerfsError) return error.message;
   switch (code) {
     case 'ENOTFOUND':
       return 'no such host';

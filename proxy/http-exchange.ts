@@ -1,19 +1,26 @@
 /** One HTTP request with its redirects, up to the headers of the answer. */
 
-import { request, type Agent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { within, type LinkedController } from '../common/deadline.js';
 import { ButlerfsError } from '../common/errors.js';
-import { authorizationOf, type Credential, type CredentialLookup } from './credentials.js';
-import { connectionFailure, RetryLaterError } from './errors.js';
+import type { Authorizer } from './authorize.js';
+import type { Credential, CredentialLookup } from './credentials.js';
+import { connectionFailure, RetryLaterError, systemCodeOf } from './errors.js';
+import type { HttpAgent } from './http-agent.js';
 import { header, retryAfter, type Headers } from './http-headers.js';
 
 const MAX_REDIRECTS = 5;
+/** Answers of an origin to credentials that are followed by another attempt: how it wants them, and that its nonce was too old. */
+const MAX_CHALLENGES = 2;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** Bodies of answers that are not wanted are read up to here, so that the connection can be used again. */
 const DISCARD_LIMIT = 16 * 1024;
 
 export interface ExchangeContext {
-  readonly agent: Agent;
+  readonly agent: HttpAgent;
+  readonly authorizer: Authorizer;
+  /** Whether HTTP/2 is spoken with the root. */
+  readonly isHttp2: () => boolean;
   /** Where credentials may go: scheme, host and port of the remote's root, and nowhere else. */
   readonly rootOrigin: string;
   readonly credentials: CredentialLookup;
@@ -22,7 +29,17 @@ export interface ExchangeContext {
   readonly userAgent: string;
 }
 
+export interface Request {
+  readonly method: 'GET' | 'HEAD' | 'PROPFIND';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Statuses beside 2xx that are an answer, not an error. */
+  readonly accept?: readonly number[];
+}
+
 export interface Answer {
+  /** The URL that answered, after redirects. */
+  readonly url: URL;
   readonly status: number;
   readonly headers: Headers;
   readonly body: Dispatcher.ResponseData['body'];
@@ -32,22 +49,16 @@ export interface Answer {
  * Sends the request and follows redirects. Resolves for 2xx and for the statuses named in `accept`; everything else is an error. `control` aborts the
  * request and, later, its body.
  */
-export async function exchange(
-  context: ExchangeContext,
-  method: 'GET' | 'HEAD',
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  accept: readonly number[],
-  control: LinkedController,
-): Promise<Answer> {
+export async function exchange(context: ExchangeContext, url: string, request: Request, control: LinkedController): Promise<Answer> {
+  const { accept = [] } = request;
   let target = new URL(url);
   for (let redirects = 0; ; redirects++) {
     const credential = target.origin === context.rootOrigin ? context.credentials(target) : undefined;
-    const answer = await send(context, method, target, headers, credential, control);
+    const answer = await authorized(context, target, request, credential, control);
     if (!REDIRECTS.has(answer.status)) {
       if ((answer.status >= 200 && answer.status < 300) || accept.includes(answer.status)) return answer;
       drop(answer, context.idleTimeout);
-      throw statusError(answer, url, target, credential, context.rootOrigin);
+      throw statusError(context, answer, url, target, credential);
     }
     drop(answer, context.idleTimeout);
     const next = redirectTarget(url, target, header(answer.headers, 'location'));
@@ -57,32 +68,68 @@ export async function exchange(
 }
 
 /** Reads the rest of a short body, so that the connection can be used again, or closes it. */
-export function drop({ body }: Answer, milliseconds: number): void {
+export function drop({ body }: Pick<Answer, 'body'>, milliseconds: number): void {
   body.on('error', () => undefined);
   void body.dump({ limit: DISCARD_LIMIT, signal: AbortSignal.timeout(milliseconds) }).catch(() => undefined);
 }
 
-async function send(
-  { agent, idleTimeout, userAgent }: ExchangeContext,
-  method: 'GET' | 'HEAD',
+/** Sends the request as whoever the credential says, asking again where the origin wants to be told in another way. */
+async function authorized(
+  context: ExchangeContext,
   url: URL,
-  headers: Readonly<Record<string, string>>,
+  request: Request,
   credential: Credential | undefined,
   control: LinkedController,
 ): Promise<Answer> {
-  const all: Record<string, string> = { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': userAgent, ...headers };
-  if (credential !== undefined) all['authorization'] = authorizationOf(credential);
-  const late = new ButlerfsError('remote-timeout', { what: `asking for ${shown(url)}`, why: `no answer for ${idleTimeout / 1000} s` });
-  try {
-    // Without `reset: false` undici closes the connection after every HEAD.
-    const sent = request(url, { dispatcher: agent, method, headers: all, signal: control.signal, reset: false });
-    const { statusCode, headers: received, body } = await within(sent, idleTimeout, () => late);
-    return { status: statusCode, headers: received, body };
-  } catch (error) {
-    if (error === late) control.abort(late);
-    if (error === late || control.signal.aborted) throw error;
-    throw new ButlerfsError('remote-unreachable', { what: `asking for ${shown(url)}`, why: connectionFailure(error), cause: error });
+  if (credential === undefined) return send(context, url, request, undefined, control);
+  const { authorizer, idleTimeout } = context;
+  for (let challenges = 0; ; challenges++) {
+    const sent = authorizer.header(credential, { method: request.method, uri: `${url.pathname}${url.search}` });
+    const answer = await send(context, url, request, sent, control);
+    if (answer.status !== 401) {
+      authorizer.accepted(answer.headers);
+      return answer;
+    }
+    if (!authorizer.refused(credential, answer.headers, sent) || challenges === MAX_CHALLENGES) return answer;
+    drop(answer, idleTimeout);
   }
+}
+
+async function send(
+  { agent, idleTimeout, userAgent, isHttp2 }: ExchangeContext,
+  url: URL,
+  { method, headers = {}, body }: Request,
+  authorization: string | undefined,
+  control: LinkedController,
+): Promise<Answer> {
+  const all: Record<string, string> = { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': userAgent, ...headers };
+  if (authorization !== undefined) all['authorization'] = authorization;
+  const late = new ButlerfsError('remote-timeout', { what: `asking for ${shown(url)}`, why: `no answer for ${idleTimeout / 1000} s` });
+  // Without `reset: false` undici closes the connection after every HEAD.
+  const options = { method: method as Dispatcher.HttpMethod, headers: all, body: body ?? null, signal: control.signal, reset: false };
+  // A server that ends an HTTP/2 connection in good order takes requests with it that it has not looked at.
+  for (let again = isHttp2(); ; again = false) {
+    try {
+      const answer = await within(agent.request(url, options), idleTimeout, () => late);
+      return { url, status: answer.statusCode, headers: answer.headers, body: answer.body };
+    } catch (error) {
+      if (error === late) control.abort(late);
+      if (error === late || control.signal.aborted || error instanceof ButlerfsError) throw error;
+      if (again && systemCodeOf(error) === 'UND_ERR_SOCKET') continue;
+      throw new ButlerfsError('remote-unreachable', {
+        what: `asking for ${shown(url)}`,
+        why: unreachable(agent, url, error),
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Why no answer came, naming the proxy where there is one. */
+function unreachable(agent: HttpAgent, url: URL, error: unknown): string {
+  const route = agent.proxyOf(url);
+  const why = connectionFailure(error);
+  return route === undefined ? why : `${why} (through the proxy ${route.origin}, which ${route.variable} names)`;
 }
 
 /** Where a redirect leads; fails where it may not be followed. User information in it is dropped: it is not ours to send. */
@@ -98,19 +145,44 @@ export function redirectTarget(url: string, from: URL, location: string | undefi
   return to;
 }
 
-function statusError(answer: Answer, url: string, target: URL, credential: Credential | undefined, rootOrigin: string): ButlerfsError {
-  const { status, headers } = answer;
+function statusError(
+  { agent, rootOrigin }: ExchangeContext,
+  { status, headers }: Answer,
+  url: string,
+  target: URL,
+  credential: Credential | undefined,
+): ButlerfsError {
   if (status === 404 || status === 410)
     return new ButlerfsError('remote-not-found', { what: url, why: `the origin does not have it (${status})` });
-  if (status === 401 || status === 403) return forbidden(status, url, target, credential, rootOrigin);
-  if (status !== 408 && status !== 429 && status < 500) return refused(url, `the origin answers ${status}`);
+  if (status === 401 || status === 403) return forbidden(status, headers, url, target, credential, rootOrigin);
+  if (status === 407) {
+    const route = agent.proxyOf(target);
+    return refused(
+      url,
+      `the proxy ${route?.origin ?? 'in between'} wants ${route?.authorization === undefined ? '' : 'other '}credentials (407)`,
+    );
+  }
+  // What is final is what another attempt would be told again.
+  const isFinal = (status < 500 && status !== 408 && status !== 425 && status !== 429) || status === 501 || status === 505;
+  if (isFinal) return refused(url, `the origin answers ${status}`);
   const delay = retryAfter(headers, Date.now());
   const why = `the origin answers ${status}`;
   return delay === undefined ? failed(url, why) : new RetryLaterError({ what: `asking for ${url}`, why }, delay);
 }
 
-function forbidden(status: number, url: string, target: URL, credential: Credential | undefined, rootOrigin: string): ButlerfsError {
+function forbidden(
+  status: number,
+  headers: Headers,
+  url: string,
+  target: URL,
+  credential: Credential | undefined,
+  rootOrigin: string,
+): ButlerfsError {
   const what = `asking for ${url}`;
+  if (credential?.kind === 'basic' && credential.scheme === 'digest' && status === 401 && !asksForDigest(headers)) {
+    const why = `${target.host} does not ask for Digest, and the ${credential.source} allows nothing else`;
+    return new ButlerfsError('remote-forbidden', { what, why, advice: `take 'scheme: digest' from host '${target.host}'` });
+  }
   if (credential !== undefined) {
     const why = `${target.host} refuses the credentials from the ${credential.source} (${status})`;
     return new ButlerfsError('remote-forbidden', { what, why, advice: `check them for host '${target.host}'` });
@@ -125,6 +197,10 @@ function forbidden(status: number, url: string, target: URL, credential: Credent
     why,
     advice: `give them for host '${target.host}' in netrc or in the configuration`,
   });
+}
+
+function asksForDigest(headers: Headers): boolean {
+  return /\bdigest\b/i.test([headers['www-authenticate'] ?? []].flat().join());
 }
 
 function failed(url: string, why: string): ButlerfsError {

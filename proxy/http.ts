@@ -1,16 +1,21 @@
 /** A remote over HTTP(S). */
 
-import { Agent } from 'undici';
+import type { SecureContext } from 'node:tls';
 import { interrupted, linkSignals, longLivedController, throwIfAborted, type LinkedController } from '../common/deadline.js';
 import { ButlerfsError } from '../common/errors.js';
+import { Authorizer } from './authorize.js';
 import { closingBytes, noBytes } from './body.js';
-import type { ObjectStat, ReadOptions, Remote, RemoteBody, RemotePath } from './contract.js';
+import type { ObjectStat, ReadOptions, Remote, RemoteBody, RemoteCapabilities, RemoteEntry, RemotePath } from './contract.js';
 import type { CredentialLookup } from './credentials.js';
 import { connectionFailure } from './errors.js';
-import { drop, exchange, type Answer, type ExchangeContext } from './http-exchange.js';
+import { httpAgent } from './http-agent.js';
+import { isWebPage, refuseOtherContent, webPage } from './http-content.js';
+import { drop, exchange, type Answer, type ExchangeContext, type Request } from './http-exchange.js';
+import { HttpDirectories } from './http-list.js';
 import { contentLength, header, isStrongEtag, objectStat, parseContentRange } from './http-headers.js';
 import { joinRemoteUrl } from './paths.js';
 import { guardProgress } from './progress.js';
+import type { ProxyLookup } from './proxies.js';
 
 export interface HttpRemoteSettings {
   readonly credentials: CredentialLookup;
@@ -19,6 +24,12 @@ export interface HttpRemoteSettings {
   /** Connections to the host, at most. */
   readonly connections: number;
   readonly userAgent: string;
+  /** Whether HTTP/2 is spoken where TLS offers it; default true. */
+  readonly allowHttp2?: boolean | undefined;
+  /** Default: none. */
+  readonly proxies?: ProxyLookup | undefined;
+  /** Who may vouch for servers; default: Node's own. */
+  readonly authorities?: SecureContext | undefined;
 }
 
 /** `root` is an http(s) URL without user information, query, fragment or trailing slash. */
@@ -30,19 +41,28 @@ class HttpRemote implements Remote {
   readonly kind = 'http';
   readonly url: string;
   readonly #context: ExchangeContext;
+  readonly #directories: HttpDirectories;
   readonly #closing = longLivedController();
+  #protocol: 'HTTP/1.1' | 'HTTP/2' | null = null;
+  #ranges: boolean | null = null;
 
-  constructor(root: string, { credentials, idleTimeout, connections, userAgent }: HttpRemoteSettings) {
+  constructor(root: string, settings: HttpRemoteSettings) {
+    const { credentials, idleTimeout, connections, userAgent, allowHttp2 = true, proxies = () => undefined, authorities } = settings;
     this.url = root;
-    // The waits of undici are switched off: its timers are coarse, and they count the time a slow consumer takes.
-    const agent = new Agent({
+    const rootOrigin = new URL(root).origin;
+    const agent = httpAgent({
       connections,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: 10_000,
-      connect: { timeout: idleTimeout },
+      connectTimeout: idleTimeout,
+      allowHttp2,
+      proxies,
+      authorities,
+      onProtocol: (origin, protocol) => {
+        if (origin === rootOrigin) this.#protocol = protocol;
+      },
     });
-    this.#context = { agent, rootOrigin: new URL(root).origin, credentials, idleTimeout, userAgent };
+    const isHttp2 = (): boolean => this.#protocol === 'HTTP/2';
+    this.#context = { agent, authorizer: new Authorizer(), isHttp2, rootOrigin, credentials, idleTimeout, userAgent };
+    this.#directories = new HttpDirectories(this.#context);
   }
 
   urlOf(path: RemotePath): string {
@@ -50,12 +70,12 @@ class HttpRemote implements Remote {
   }
 
   stat(path: RemotePath, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<ObjectStat> {
-    return this.#run(path, options.signal, async (url, control) => {
-      const head = await exchange(this.#context, 'HEAD', url, {}, [405, 501], control);
+    return this.#run(this.urlOf(path), options.signal, async (url, control) => {
+      const head = await this.#exchange(url, { method: 'HEAD', accept: [405, 501] }, control);
       const size = contentLength(head.headers);
       drop(head, this.#context.idleTimeout);
       if (head.status < 300 && size !== null) return objectStat(head.headers, size);
-      const answer = await exchange(this.#context, 'GET', url, { range: 'bytes=0-0' }, [416], control);
+      const answer = await this.#exchange(url, { method: 'GET', headers: { range: 'bytes=0-0' }, accept: [416] }, control);
       drop(answer, this.#context.idleTimeout);
       if (answer.status === 200) return objectStat(answer.headers, contentLength(answer.headers));
       return objectStat(answer.headers, parseContentRange(header(answer.headers, 'content-range'))?.total ?? null);
@@ -74,7 +94,7 @@ class HttpRemote implements Remote {
     const control = linkSignals(signal, this.#closing.signal);
     try {
       throwIfAborted(control.signal, `reading ${url}`);
-      const answer = await exchange(this.#context, 'GET', url, headers, ranged ? [412, 416] : [412], control);
+      const answer = await this.#exchange(url, { method: 'GET', headers, accept: ranged ? [412, 416] : [412] }, control);
       const selected = this.#select(url, answer, offset, length, validator);
       if (selected === 'beyond') {
         drop(answer, this.#context.idleTimeout);
@@ -89,17 +109,21 @@ class HttpRemote implements Remote {
     }
   }
 
+  list(path: RemotePath | '', options: { readonly signal?: AbortSignal | undefined } = {}): Promise<readonly RemoteEntry[]> {
+    const url = path === '' ? this.url : joinRemoteUrl(this.url, path);
+    return this.#run(`${url}/`, options.signal, (directory, control) => this.#directories.list(directory, control));
+  }
+
+  capabilities(): RemoteCapabilities {
+    return { protocol: this.#protocol, ranges: this.#ranges, lists: this.#directories.kind };
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#context.agent.destroy();
   }
 
-  async #run<T>(
-    path: RemotePath,
-    signal: AbortSignal | undefined,
-    work: (url: string, control: LinkedController) => Promise<T>,
-  ): Promise<T> {
-    const url = this.urlOf(path);
+  async #run<T>(url: string, signal: AbortSignal | undefined, work: (url: string, control: LinkedController) => Promise<T>): Promise<T> {
     const control = linkSignals(signal, this.#closing.signal);
     try {
       throwIfAborted(control.signal, `asking for ${url}`);
@@ -112,6 +136,28 @@ class HttpRemote implements Remote {
     }
   }
 
+  /** An answer that holds the bytes of the object as they are, or says of it what it is. */
+  async #exchange(url: string, request: Request, control: LinkedController): Promise<Answer> {
+    const answer = await exchange(this.#context, url, request, control);
+    try {
+      refuseOtherContent(url, answer);
+    } catch (error) {
+      drop(answer, this.#context.idleTimeout);
+      throw error;
+    }
+    this.#noteRanges(answer, request);
+    return answer;
+  }
+
+  #noteRanges({ status, headers }: Answer, { headers: sent = {} }: Request): void {
+    const offered = header(headers, 'accept-ranges')?.trim().toLowerCase();
+    if (status === 206) this.#ranges = true;
+    else if (status !== 200 || this.#ranges === true) return;
+    else if (offered === 'bytes') this.#ranges = true;
+    // With If-Range, the whole in place of the range says that it is of another version.
+    else if (offered === 'none' || (sent['range'] !== undefined && sent['if-range'] === undefined)) this.#ranges = false;
+  }
+
   #wasInterrupted(signal: AbortSignal | undefined): boolean {
     return signal?.aborted === true || this.#closing.signal.aborted;
   }
@@ -122,6 +168,7 @@ class HttpRemote implements Remote {
       return select(url, answer, offset, length, validator);
     } catch (error) {
       drop(answer, this.#context.idleTimeout);
+      if (isWebPage(url, answer)) throw webPage(url, answer.url, error);
       throw error;
     }
   }
