@@ -7,6 +7,7 @@ import { LRUCache } from 'lru-cache';
 import { createFileAtomically } from '../common/atomic.js';
 import { ButlerfsError } from '../common/errors.js';
 import type { ObjectRequest } from './contract.js';
+import { partKey } from './fits/request.js';
 import { parseJson, pinName, pinSchema, type Layout, type Pin } from './layout.js';
 
 /** Pins kept in memory; a few hundred bytes each. */
@@ -31,7 +32,7 @@ export class PinReader {
 
   /** Undefined where there is none or it is damaged. */
   find(request: ObjectRequest): Pin | undefined {
-    const key = `${request.origin}\0${request.member ?? '\0'}\0${request.identity}`;
+    const key = `${request.origin}\0${request.member ?? '\0'}\0${request.identity}${request.part === undefined ? '' : `\0${partKey(request.part)}`}`;
     this.#remembered ??= new LRUCache<string, Remembered>({ max: REMEMBERED });
     const known = this.#remembered.get(key);
     const path = known?.path ?? this.#layout.pin(pinName(request));
@@ -65,17 +66,18 @@ export async function readPin(layout: Layout, request: ObjectRequest): Promise<P
 
 /** Pins the content, or finds that another process did: the pin that now counts. */
 export async function createPin(layout: Layout, request: ObjectRequest, content: Pick<Pin, 'validator' | 'size' | 'digest'>): Promise<Pin> {
-  const { origin, member = null, identity } = request;
-  const pin: Pin = { origin, member, identity, ...content };
+  const { origin, member = null, identity, part } = request;
+  const pin: Pin = { origin, member, identity, ...(part === undefined ? {} : { part: partKey(part) }), ...content };
   const path = layout.pin(pinName(request));
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   if (await createFileAtomically(path, `${JSON.stringify(pin)}\n`)) return pin;
   return (await readPin(layout, request)) ?? pin;
 }
 
-function parsePin(text: string, { origin, member, identity }: ObjectRequest): Pin | undefined {
+function parsePin(text: string, { origin, member, identity, part }: ObjectRequest): Pin | undefined {
   const parsed = pinSchema.safeParse(parseJson(text));
   if (!parsed.success) return undefined;
   const pin = parsed.data;
-  return pin.origin === origin && pin.member === (member ?? null) && pin.identity === identity ? pin : undefined;
+  const isSamePart = pin.part === (part === undefined ? undefined : partKey(part));
+  return pin.origin === origin && pin.member === (member ?? null) && pin.identity === identity && isSamePart ? pin : undefined;
 }
