@@ -128,7 +128,7 @@ export interface CacheStatistics {
   /** Objects among them that are kept from eviction, and their bytes. */
   readonly kept: number;
   readonly keptBytes: number;
-  /** Of what this mount brought; null without a quota. */
+  /** Of what this mount brought, where it has a quota; else 0 and null. */
   readonly brought: number;
   readonly quota: number | null;
   /** Free on the disk, and what stays free; null where the disk does not answer. */
@@ -136,6 +136,8 @@ export interface CacheStatistics {
   readonly floor: number | null;
   /** Damaged objects that were set aside and are still there to look at. */
   readonly quarantined: number;
+  /** The scrub in the background; null where it is off. */
+  readonly scrub: import('./scrub-schedule.js').ScrubStatus | null;
   /** Why the disk does not take content, while it does not: reads go past it. */
   readonly degraded: string | null;
   /** Asked for and not here. */

@@ -29,8 +29,8 @@ export interface KeepEntry {
 
 /** Who holds each kept object, by its digest as {@link formatDigest} writes it. Lines that cannot be read are left out. */
 export async function readKept(layout: Layout): Promise<Map<string, ReadonlySet<string>>> {
-  const text = await readFile(layout.kept, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
+  const text = await readFile(layout.kept, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
     throw error;
   });
   const kept = new Map<string, ReadonlySet<string>>();

@@ -7,6 +7,7 @@ import { closingBytes } from '../proxy/body.js';
 import type {
   CacheStatistics,
   ChunkDigestLookup,
+  Digest,
   ObjectCache,
   ObjectReader,
   ObjectRequest,
@@ -16,6 +17,7 @@ import type {
   WholeContent,
 } from './contract.js';
 import { formatDigest, isDigest } from './digest.js';
+import { diskError } from './errors.js';
 import { Evictor } from './evict.js';
 import { fetchObject, type FetchObserver, type Source, type SourceBody } from './fetch.js';
 import { FitsParts } from './fits/parts.js';
@@ -29,6 +31,8 @@ import { LargeObjects } from './partial/large-objects.js';
 import { readPin } from './pins.js';
 import { openReader } from './reader.js';
 import { quarantinedIn } from './quarantine.js';
+import { describeDamage } from './scrub.js';
+import { ScrubSchedule } from './scrub-schedule.js';
 import { removeAbandoned } from './temporary.js';
 import { openMember } from './zip.js';
 
@@ -48,6 +52,10 @@ export interface CacheSettings {
   readonly mount?: string | undefined;
   /** Bytes that the mount of that name may bring; what it used longest ago makes room for more. */
   readonly quota?: number | undefined;
+  /** Milliseconds in which each object is read again and checked, in the background; 0 or absent: never. */
+  readonly scrub?: number | undefined;
+  /** Hears of objects that were damaged on the disk and were set aside: nothing of them may be shown any more. */
+  readonly onDamaged?: ((digest: Digest) => void) | undefined;
   /** `fetch`: content is checked when it is fetched; `open`: also at every open. */
   readonly verify: 'fetch' | 'open';
   readonly openOrigin: OriginOpener;
@@ -89,6 +97,7 @@ class DiskCache implements ObjectCache {
   readonly #evictor: Evictor;
   readonly #health: Health;
   readonly #memory: MemoryContents;
+  readonly #scrub: ScrubSchedule | undefined;
   readonly #leases: Leases;
   readonly #observer: FetchObserver;
   readonly #large: LargeObjects;
@@ -137,6 +146,7 @@ class DiskCache implements ObjectCache {
       readPin: (request) => readPin(layout, request),
     });
     this.#evictor.schedule();
+    if ((settings.scrub ?? 0) > 0) this.#scrub = this.#scheduleScrub(settings.scrub!);
   }
 
   openIfPresent(request: ObjectRequest): OpenObject | undefined {
@@ -215,6 +225,7 @@ class DiskCache implements ObjectCache {
       quota: this.#settings.quota ?? null,
       misses: this.#misses,
       quarantined: quarantinedIn(this.#layout),
+      scrub: this.#scrub?.status ?? null,
       degraded: this.#health.problem?.message ?? null,
       limit: this.#settings.limit,
       fetches: this.#fetches,
@@ -234,7 +245,7 @@ class DiskCache implements ObjectCache {
 
   async #shut(): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#flights.close(), this.#large.close(), this.#memory.close(), this.#evictor.close()]);
+    await Promise.all([this.#flights.close(), this.#large.close(), this.#memory.close(), this.#evictor.close(), this.#scrub?.close()]);
     this.#health.close();
     this.#leases.releaseAll();
   }
@@ -341,19 +352,33 @@ class DiskCache implements ObjectCache {
     if (pin !== undefined) await rm(this.#layout.object(pin.digest), { force: true });
   }
 
+  #scheduleScrub(period: number): ScrubSchedule {
+    const { logger, directory, onDamaged } = this.#settings;
+    return new ScrubSchedule({
+      layout: this.#layout,
+      period,
+      onDamaged: (damaged) => {
+        logger?.warn(describeDamage(damaged));
+        onDamaged?.(damaged.digest);
+      },
+      onError: (error) => logger?.warn(`scrubbing ${directory}: ${asButlerfsError(error).message}`),
+    });
+  }
+
   #openLarge(): LargeObjects {
-    const { openOrigin, chunkDigests, wholeSize = DEFAULT_WHOLE_SIZE, onBroken, logger } = this.#settings;
+    const { openOrigin, chunkDigests, wholeSize = DEFAULT_WHOLE_SIZE, onBroken, mount } = this.#settings;
     return new LargeObjects({
       layout: this.#layout,
       openOrigin,
       chunkDigests,
       wholeSize,
+      mount,
       observer: {
         received: (bytes) => (this.#fetchedBytes += bytes),
         room: (bytes) => this.#room(bytes),
         stored: (bytes) => this.#evictor.grew(bytes),
         wrong: (error) => this.#observer.wrong(error),
-        diskFailed: (error) => logger?.warn(`${this.#layout.directory}: ${asButlerfsError(error).message}`),
+        diskFailed: (error) => void this.#health.failed(diskError(error, 'storing parts of large files', this.#layout.directory)),
         broken: (id, error) => onBroken?.(id, error),
       },
     });

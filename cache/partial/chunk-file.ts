@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { syncDirectory } from '../../common/atomic.js';
 import { ButlerfsError } from '../../common/errors.js';
 import { lockShared } from '../locks.js';
+import { mark, type Marks } from '../marks.js';
 import { ChunkMap, chunkHash } from './chunk-map.js';
 
 export interface ChunkFilePaths {
@@ -32,11 +33,14 @@ export class ChunkFile {
   }
 
   /** Opens or makes them; a shared lock keeps them from eviction until {@link close}. Errors are those of the disk. */
-  static async open(paths: ChunkFilePaths, size: number, chunkSize: number): Promise<ChunkFile> {
+  static async open(paths: ChunkFilePaths, size: number, chunkSize: number, marks: Marks = {}): Promise<ChunkFile> {
     await mkdir(dirname(paths.data), { recursive: true, mode: 0o700 });
     const data = await openLocked(paths.data);
     try {
-      if ((await data.stat()).size !== size) await data.truncate(size);
+      if ((await data.stat()).size !== size) {
+        await data.truncate(size);
+        mark(data.fd, marks);
+      }
       return new ChunkFile(paths, data, await ChunkMap.open(paths.map, Math.ceil(size / chunkSize)), size, chunkSize);
     } catch (error) {
       await data.close();

@@ -28,6 +28,8 @@ export interface LargeSettings {
   readonly chunkDigests: ChunkDigestLookup | undefined;
   /** Bytes up to which content is brought here whole before its first byte is served. */
   readonly wholeSize: number;
+  /** Name of the mount that brings it. */
+  readonly mount: string | undefined;
   readonly observer: LargeObserver;
 }
 
@@ -90,7 +92,7 @@ export class LargeObjects {
     const { layout, observer } = this.#settings;
     const size = stat.size!;
     const chunkSize = digests?.chunkSize ?? CHUNK_SIZE;
-    const file = await this.#openFile(nameOf(key, stat, chunkSize), size, chunkSize);
+    const file = await this.#openFile(nameOf(key, stat, chunkSize), size, chunkSize, request.origin);
     const origin = this.#settings.openOrigin(request.origin);
     const object: PartialObject = new PartialObject({
       name: request.origin,
@@ -127,13 +129,14 @@ export class LargeObjects {
   }
 
   /** Null where the disk does not take it: then it is read without. */
-  async #openFile(name: string, size: number, chunkSize: number): Promise<ChunkFile | null> {
-    const { layout, observer } = this.#settings;
+  async #openFile(name: string, size: number, chunkSize: number, origin: string): Promise<ChunkFile | null> {
+    const { layout, observer, mount } = this.#settings;
     try {
       return await ChunkFile.open(
         { data: join(layout.partial, `${name}.data`), map: join(layout.partial, `${name}.map`) },
         size,
         chunkSize,
+        { mount, origin },
       );
     } catch (error) {
       observer.diskFailed(error);
