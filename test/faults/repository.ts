@@ -1,0 +1,50 @@
+/** The repositories that the fault suite serves. */
+
+import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeSmallRepository, type WrittenDataset } from '../../scripts/repository/repository.js';
+import type { TestMount } from '../support/mounted.js';
+import { dataIdPath } from '../support/tree.js';
+
+/** One dataset and its bytes. */
+export interface Victim {
+  readonly dataset: WrittenDataset;
+  /** At the origin. */
+  readonly path: string;
+  readonly content: Buffer;
+}
+
+export class FaultRepository {
+  readonly directory: string;
+  readonly #datasets: WrittenDataset[];
+
+  /** Writes at least `count` files of 4 `pixels`^2 bytes and a little into `directory`. */
+  constructor(directory: string, count: number, pixels: number) {
+    this.directory = directory;
+    // The first is overridden by a rerun.
+    const patches = Math.min(81, count + 1);
+    const tracts = Array.from({ length: Math.ceil((count + 1) / patches) }, (_, index) => 8766 + index);
+    const written = writeSmallRepository(directory, { tracts, patches, bands: ['i'], visits: 1, detectors: 2, pixels });
+    const overridden = new Set(written.filter(({ run }) => run.startsWith('u/')).map(({ dataId }) => JSON.stringify(dataId)));
+    this.#datasets = written.filter(({ type, dataId }) => type === 'deepCoadd_calexp' && !overridden.has(JSON.stringify(dataId)));
+  }
+
+  get datasets(): readonly WrittenDataset[] {
+    return this.#datasets;
+  }
+
+  /** A dataset that nobody else has been given. */
+  take(): Victim {
+    const dataset = this.#datasets.pop();
+    if (dataset === undefined) throw new Error('the repository has no datasets left');
+    return { dataset, path: dataset.path, content: readFileSync(join(this.directory, dataset.path)) };
+  }
+}
+
+/** Where a mount has a dataset. */
+export async function fileOn({ path }: TestMount, { type, dataId }: WrittenDataset): Promise<string> {
+  const leaf = join(path, type, ...dataIdPath(dataId));
+  const [name] = await readdir(leaf);
+  return join(leaf, name!);
+}
