@@ -7,7 +7,7 @@ export function define(program: Command): void {
     .command('index')
     .summary('read or refresh the catalogue of a source')
     .description('Reads or refreshes the catalogue of a source without mounting it.')
-    .argument('<source>', 'a directory, http(s)://..., or a name from the configuration file')
+    .argument('<source>', 'a directory, http(s)://..., ssh://..., or a name from the configuration file')
     .option('--json', 'print the facts of the catalogue as JSON')
     .action(async (source: string, { json }: { json?: boolean }) => {
       const [{ openQuietly }, { loadConfiguration }, { findDirectories }, { print }] = await Promise.all([

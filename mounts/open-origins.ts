@@ -3,10 +3,9 @@
 import { fileURLToPath } from 'node:url';
 import { dirname, basename } from 'node:path';
 import type { OriginObject, OriginOpener } from '../cache/contract.js';
-import { ButlerfsError } from '../common/errors.js';
 import { openRemote, type RemoteSettings } from '../proxy/assemble.js';
 import type { Remote } from '../proxy/contract.js';
-import { parseRemotePath } from '../proxy/paths.js';
+import { decodeUrlPath, parseRemotePath } from '../proxy/paths.js';
 import type { OpenedSource } from './source.js';
 
 export interface Origins {
@@ -24,15 +23,16 @@ export function openOrigins(opened: Pick<OpenedSource, 'remote' | 'registryUrl' 
   };
   const locate = (origin: string): { readonly remote: Remote; readonly path: string } => {
     // The registry was fetched to be catalogued: its readers get that copy, which is the version that the tree shows.
-    if (origin === opened.registryUrl) return { remote: other(dirname(opened.registryFile)), path: basename(opened.registryFile) };
+    if (origin === opened.registryUrl && opened.registryFile !== undefined)
+      return { remote: other(dirname(opened.registryFile)), path: basename(opened.registryFile) };
     const root = `${opened.remote.url}/`;
-    if (origin.startsWith(root)) return { remote: opened.remote, path: decodePath(origin.slice(root.length)) };
+    if (origin.startsWith(root)) return { remote: opened.remote, path: decodeUrlPath(origin.slice(root.length)) };
     const url = new URL(origin);
     if (url.protocol === 'file:') {
       const file = fileURLToPath(url);
       return { remote: other(dirname(file)), path: basename(file) };
     }
-    return { remote: other(url.origin), path: decodePath(url.pathname.slice(1)) };
+    return { remote: other(url.origin), path: decodeUrlPath(url.pathname.slice(1)) };
   };
   return {
     open: (origin): OriginObject => {
@@ -47,12 +47,4 @@ export function openOrigins(opened: Pick<OpenedSource, 'remote' | 'registryUrl' 
       await Promise.all([...others.values()].map((remote) => remote.close()));
     },
   };
-}
-
-function decodePath(path: string): string {
-  try {
-    return path.split('/').map(decodeURIComponent).join('/');
-  } catch (cause) {
-    throw new ButlerfsError('remote-forbidden', { what: `path '${path}'`, why: 'its percent-encoding is malformed', cause });
-  }
 }

@@ -9,6 +9,7 @@ import { fileRemote } from './file.js';
 import { httpRemote } from './http.js';
 import { limitRemote } from './limit.js';
 import { retryRemote } from './retry.js';
+import { openSshRemote } from './ssh/open.js';
 
 export interface RemoteSettings {
   /** Default: none. */
@@ -27,8 +28,8 @@ export interface RemoteSettings {
 }
 
 /**
- * The remote at `source`: an absolute path of a directory, a `file:` URL, or an `http:` or `https:` URL, which may carry a user name and password for its
- * host. Anything else throws `unsupported`. Nothing is contacted yet.
+ * The remote at `source`: an absolute path of a directory, a `file:` URL, or an `http:`, `https:` or `ssh:` URL, which may carry a user name and password
+ * for its host. Anything else throws `unsupported`. Nothing is contacted yet.
  */
 export function openRemote(source: string, settings: RemoteSettings = {}): Remote {
   const { deadline = 60_000, idleTimeout = 10_000, unreachable, concurrency = 8, onRetry } = settings;
@@ -43,6 +44,8 @@ function openOrigin(source: string, settings: RemoteSettings, idleTimeout: numbe
   if (!URL.canParse(source)) throw unsupported(redacted(source), 'it is neither an absolute path nor a URL');
   const { url, credential } = takeUserinfo(new URL(source));
   if (url.protocol === 'file:') return fileRemote(directoryOf(url), { idleTimeout });
+  if (url.protocol === 'ssh:')
+    return openSshRemote(new URL(source), { credentials: settings.credentials ?? (() => undefined), idleTimeout });
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     throw unsupported(redacted(source), `there is no remote for '${url.protocol}'`);
   if (url.search !== '' || url.hash !== '')
@@ -70,7 +73,7 @@ function unsupported(source: string, why: string, cause?: unknown): ButlerfsErro
   return new ButlerfsError('unsupported', {
     what: `source '${source}'`,
     why,
-    advice: 'give an absolute directory, or a URL that begins with file:, http: or https:',
+    advice: 'give an absolute directory, or a URL that begins with file:, http:, https: or ssh:',
     cause,
   });
 }

@@ -37,3 +37,12 @@ function faultOf(text: string): string | undefined {
 export function joinRemoteUrl(root: string, path: RemotePath): string {
   return `${root}/${path.split('/').map(encodeURIComponent).join('/')}`;
 }
+
+/** The decoded path of a URL, component by component. Throws `remote-forbidden` where its percent-encoding is malformed. */
+export function decodeUrlPath(path: string): string {
+  try {
+    return path.split('/').map(decodeURIComponent).join('/');
+  } catch (cause) {
+    throw new ButlerfsError('remote-forbidden', { what: `path '${path}'`, why: 'its percent-encoding is malformed', cause });
+  }
+}
