@@ -9,8 +9,13 @@ interface Flags {
   readonly default?: readonly string[];
   readonly cache?: string;
   readonly cacheSize?: string;
+  readonly cacheFree?: string;
+  readonly quota?: string;
+  readonly scrub?: string;
+  readonly offline?: boolean;
   readonly wholeSize?: string;
   readonly verify?: string;
+  readonly publicKey?: string;
   readonly allowOther?: boolean;
   readonly readOnly?: boolean;
   readonly foreground?: boolean;
@@ -27,23 +32,28 @@ export function define(program: Command): void {
     .command('mount')
     .summary('mount a repository')
     .description('Mounts a repository. Returns once the mount answers; a daemon then serves it.')
-    .argument('<source>', 'a directory, http(s)://..., or a name from the configuration file')
+    .argument('<source>', 'a directory, http(s)://..., ssh://..., or a name from the configuration file')
     .argument('<mountpoint>', 'an empty directory')
     .option('--collections <names>', "search path, separated by commas (default: the repository's, else every RUN)")
     .option('--default <key=value>', 'value for a key that paths then need not give; repeatable', append)
     .option('--cache <directory>', 'where fetched files are kept (default: $XDG_CACHE_HOME/butlerfs)')
     .option('--cache-size <size>', 'size that the cache stays below (default: 50G)')
+    .option('--cache-free <size>', 'space that the cache leaves free on its disk (default: 5 % of it, at most 10G)')
+    .option('--quota <size>', 'size that what this mount brings into the cache stays below')
+    .option('--scrub <time>', 'time in which every file of the cache is read again and checked: 30d (default), 0 for never')
+    .option('--offline', 'read what is in the cache, and contact nothing')
     .option(
       '--whole-size <size>',
       'files up to this size are fetched and checked whole before they are read; larger ones by chunk (default: 64M)',
     )
     .option('--verify <when>', 'check content when it is fetched (default), or also at every open: fetch, open')
+    .option('--public-key <key>', 'show only what is signed with this key: ed25519:BASE64, or a file that holds it')
     .option('--allow-other', 'let other users look in')
     .option('--read-only', 'no effect: mounts of this version are read-only')
     .option('-f, --foreground', 'stay in the foreground, log to standard error')
     .option(
       '-o, --options <list>',
-      'options as in /etc/fstab: collections, default, cache, cache-size, whole-size, verify, allow_other, ro, deadline, idle-timeout, poll, log-level, transport',
+      'options as in /etc/fstab: collections, default, cache, cache-size, cache-free, quota, scrub, offline, whole-size, verify, allow_other, ro, deadline, idle-timeout, poll, log-level, transport, public-key',
       append,
     )
     .addOption(new Option('--rerun <name>').hideHelp())
@@ -65,14 +75,19 @@ function settingsOf(flags: Flags): Setting[] {
     ...(flags.default ?? []).map((text) => ['default', text] as const),
     ['cache', flags.cache],
     ['cache-size', flags.cacheSize],
+    ['cache-free', flags.cacheFree],
+    ['quota', flags.quota],
+    ['scrub', flags.scrub],
     ['whole-size', flags.wholeSize],
     ['verify', flags.verify],
+    ['public-key', flags.publicKey],
     ['rerun', flags.rerun],
     ['rerun-root', flags.rerunRoot],
     ['existing', flags.existing],
   ];
   const settings = valued.flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]));
   if (flags.allowOther === true) settings.push({ name: 'allow_other', value: '' });
+  if (flags.offline === true) settings.push({ name: 'offline', value: '' });
   if (flags.readOnly === true) settings.push({ name: 'ro', value: '' });
   return settings;
 }

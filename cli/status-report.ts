@@ -8,6 +8,7 @@ import { MOUNT_TYPE, readMountInfo } from '../mounts/mountinfo.js';
 import { isAlive, readMountStates } from '../mounts/state.js';
 import { formatSize } from '../mounts/units.js';
 import { formatTable, printable } from './table.js';
+import type { CacheStatistics } from '../cache/contract.js';
 import type { MountStatus } from '../mounts/contract.js';
 
 /** One mount as it was found. */
@@ -110,12 +111,33 @@ function factsOf(status: MountStatus): (readonly [string, string])[] {
         .join(' ') || 'none',
     ],
     ['catalogue', `version ${catalogue.version}, ${catalogue.datasets} datasets, read ${instant(catalogue.readAt)}`],
+    ...(status.publication === undefined
+      ? []
+      : [['published', `serial ${status.publication.serial} of ${status.publication.time}, signed by ${status.publication.keyId}`] as const]),
     ['cache', `${formatSize(cache.bytes)} of ${formatSize(cache.limit)} in ${cache.directory}`],
+    ...cacheFacts(cache),
     ['fetches', `${cache.fetches} (${formatSize(cache.fetchedBytes)}), ${failures}, ${cache.inFlight} under way`],
     ['kernel', `${described}, ${requests} requests, ${kernel.open} files open, ${kernel.waiting} waiting`],
     ['log', status.logFile ?? 'standard error'],
     ...status.errors.slice(-5).map((error) => ['error', `${instant(error.at)} ${error.path}: ${error.message}`] as const),
   ];
+}
+
+function cacheFacts(cache: CacheStatistics): (readonly [string, string])[] {
+  const facts: (readonly [string, string])[] = [];
+  if (cache.degraded !== null) facts.push(['cache state', `degraded, reads go past it: ${cache.degraded}`]);
+  const used = [`${cache.hits} hits`, `${cache.misses} misses`, `${cache.evictions} evicted`];
+  if (cache.kept > 0) used.push(`${cache.kept} kept (${formatSize(cache.keptBytes)})`);
+  if (cache.quarantined > 0) used.push(`${cache.quarantined} damaged and set aside`);
+  facts.push(['cache use', used.join(', ')]);
+  if (cache.free !== null && cache.floor !== null) facts.push(['disk', `${formatSize(cache.free)} free, ${formatSize(cache.floor)} stay free`]);
+  if (cache.quota !== null) facts.push(['quota', `${formatSize(cache.brought)} of ${formatSize(cache.quota)}`]);
+  const { scrub } = cache;
+  if (scrub !== null) {
+    const last = scrub.finished === null ? '' : `, last finished ${instant(scrub.finished)}`;
+    facts.push(['scrub', `${Math.floor(scrub.progress * 100)} % of this round${last}, ${scrub.damaged} damaged`]);
+  }
+  return facts;
 }
 
 function instant(milliseconds: number): string {

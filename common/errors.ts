@@ -28,6 +28,8 @@ export type ErrorCode =
   | 'remote-timeout'
   | 'remote-failed'
   | 'remote-changed'
+  // Not asked of it: the mount is offline.
+  | 'offline'
   // Content that failed its check.
   | 'wrong-digest'
   | 'wrong-size'
@@ -74,6 +76,7 @@ export const Errno = {
   ENAMETOOLONG: 36,
   ENOSYS: 38,
   ENODATA: 61,
+  ENONET: 64,
   ENOTUNIQ: 76,
   EOPNOTSUPP: 95,
   ECONNABORTED: 103,
@@ -104,6 +107,8 @@ export const ERRNO_OF_CODE: Readonly<Record<ErrorCode, ErrnoName>> = {
   'remote-timeout': 'ETIMEDOUT',
   'remote-failed': 'EIO',
   'remote-changed': 'EIO',
+  // "Machine is not on the network".
+  offline: 'ENONET',
   'wrong-digest': 'EIO',
   'wrong-size': 'EIO',
   untrusted: 'EACCES',

@@ -6,6 +6,7 @@
  *         repository: https://data.example.org/hsc/repo
  *         collections: [HSC/runs/RC2]
  *         default: {instrument: HSC}
+ *         public-key: ed25519:...             # show only what is signed with this key
  *     credentials:                            # by host, or host:port
  *       data.example.org: {username: me, password: secret}
  *       other.example.org: {bearer-file: /home/me/.token}
@@ -34,6 +35,7 @@ const sourceSchema = z.strictObject({
   repository: z.string().min(1),
   collections: texts.optional(),
   default: z.record(z.string(), text).optional(),
+  'public-key': z.string().regex(/^(ed25519:|\/)/, 'must be ed25519:BASE64 or an absolute path').optional(),
 });
 
 const credentialSchema = z
@@ -55,6 +57,9 @@ const credentialSchema = z
 const defaultsSchema = z.strictObject({
   cache: z.string().startsWith('/', 'must be an absolute path').optional(),
   'cache-size': text.optional(),
+  'cache-free': text.optional(),
+  quota: text.optional(),
+  scrub: text.optional(),
   'whole-size': text.optional(),
   verify: z.enum(['fetch', 'open']).optional(),
   collections: texts.optional(),

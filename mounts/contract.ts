@@ -1,12 +1,12 @@
 /** A mount: how it is asked for, what it says of itself, how it ends. */
 
-import type { CacheStatistics } from '../cache/contract.js';
+import type { CacheStatistics, ObjectRequest } from '../cache/contract.js';
 import type { CatalogueInfo } from '../registry/contract.js';
 import type { TRANSPORTS } from './transports.js';
 
 /** Options of `butlerfs mount`, checked and complete. Plain data: it travels to the daemon. */
 export interface MountOptions {
-  /** As given: a directory, an http(s) URL, or a name from the configuration file. */
+  /** As given: a directory, an http(s) or ssh URL, or a name from the configuration file. */
   readonly source: string;
   /** Absolute path. */
   readonly mountPoint: string;
@@ -16,9 +16,19 @@ export interface MountOptions {
   readonly defaults: Readonly<Record<string, string>>;
   /** Extra names for dimensions, from the configuration: alias -> canonical name. */
   readonly aliases?: Readonly<Record<string, string>>;
+  /** The key that the source must be published with: `ed25519:BASE64`. Nothing is shown then that was not signed. */
+  readonly publicKey?: string;
   readonly cacheDirectory: string;
   /** Bytes. */
   readonly cacheLimit: number;
+  /** Bytes that stay free on the disk of the cache; null: 5 % of it, at most 10 GiB. */
+  readonly cacheFree: number | null;
+  /** Bytes that this mount may bring into the cache; null: as much as there is room for. */
+  readonly quota: number | null;
+  /** Milliseconds in which every object of the cache is read again and checked; 0: never. */
+  readonly scrub: number;
+  /** Begin offline: only what is in the cache is read, and no origin is contacted. */
+  readonly offline: boolean;
   /** Bytes up to which a file is fetched whole, and checked, before its first byte is served; larger ones are read by chunk. */
   readonly wholeSize: number;
   /** `fetch`: content is checked when it is fetched; `open`: also at every open. */
@@ -36,6 +46,18 @@ export interface MountOptions {
   readonly logLevel: string;
 }
 
+/** A published state of a repository. */
+export interface Publication {
+  /** Names the repository wherever it is copied to: 32 hexadecimal digits. */
+  readonly repository: string;
+  /** Grows with every publication. */
+  readonly serial: number;
+  /** ISO 8601. */
+  readonly time: string;
+  /** Names the key that it is signed with. */
+  readonly keyId: string;
+}
+
 /** What `butlerfs status --json` and `@status` show. */
 export interface MountStatus {
   readonly source: string;
@@ -44,12 +66,17 @@ export interface MountStatus {
   readonly pid: number;
   /** Milliseconds since 1970. */
   readonly mountedAt: number;
-  /** `ok`, or `origin-unreachable` with the reason while the last look at the origin failed. */
-  readonly state: 'ok' | 'origin-unreachable';
+  /**
+   * `ok`, `offline`, or with the reason `origin-unreachable` while the last look at the origin failed, `origin-untrusted` while what is published there is refused;
+   * what was served before still is.
+   */
+  readonly state: 'ok' | 'offline' | 'origin-unreachable' | 'origin-untrusted';
   readonly problem?: string;
   readonly searchPath: readonly string[];
   readonly defaults: Readonly<Record<string, string>>;
   readonly catalogue: CatalogueInfo;
+  /** What is served, where the source is trusted by a public key. */
+  readonly publication?: Publication;
   readonly cache: CacheStatistics;
   readonly kernel: KernelStatistics;
   /** Resident memory of the daemon: now and at its highest, bytes. */
@@ -81,6 +108,10 @@ export interface Mounted {
   status(): Promise<MountStatus>;
   /** Looks at the origin now and takes in what changed; resolves to the catalogue then served. */
   refresh(): Promise<CatalogueInfo>;
+  /** Goes offline, or online again; resolves when it is so. */
+  setOffline(isOffline: boolean): Promise<void>;
+  /** Brings content into the cache, as a reader would. Rejects as `ObjectCache.ensure` does. */
+  fetch(request: ObjectRequest, signal: AbortSignal): Promise<void>;
   /** Unmounts (lazily: open files stay readable until closed) and resolves when all is closed. Idempotent. */
   unmount(): Promise<void>;
   /** Resolves when the mount has ended, whoever ended it. */

@@ -67,12 +67,15 @@ let socket: string;
 let server: ControlServer;
 let unmounted: number;
 let slow: boolean;
+let offline: boolean[];
+let fetched: string[];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'butlerfs-control-'));
   socket = join(directory, 'run/m.sock');
   unmounted = 0;
   slow = false;
+  [offline, fetched] = [[], []];
   const controlled: Controlled = {
     mounted: {
       status: async () => {
@@ -81,6 +84,8 @@ beforeEach(async () => {
       },
       refresh: () =>
         Promise.reject(new ButlerfsError('remote-timeout', { what: 'refreshing', where: 'https://host/repo', cause: new Error('inner') })),
+      setOffline: (isOffline) => Promise.resolve(void offline.push(isOffline)),
+      fetch: (request) => Promise.resolve(void fetched.push(request.origin)),
       unmount: () => Promise.resolve(void unmounted++),
     },
     explain: (path) => `explained ${path}`,
@@ -111,6 +116,11 @@ test('carries every command there and back', async () => {
   expect(await askDaemon(socket, { command: 'explain', path: 'calexp/visit=1' }, { deadline })).toBe('explained calexp/visit=1');
   expect(await askDaemon(socket, { command: 'unmount' }, { deadline })).toBeNull();
   expect(unmounted).toBe(1);
+  expect(await askDaemon(socket, { command: 'offline', on: true }, { deadline })).toBeNull();
+  expect(offline).toEqual([true]);
+  const request = { origin: 'http://host/a', identity: 'x', size: 3, digest: { algorithm: 'md5', hex: 'a'.repeat(32) } } as const;
+  expect(await askDaemon(socket, { command: 'fetch', request }, { deadline })).toBeNull();
+  expect(fetched).toEqual(['http://host/a']);
 });
 
 test('carries errors with code and detail', async () => {
@@ -132,6 +142,7 @@ test.each([
   ['a surplus key', '{"command":"status","x":1}\n'],
   ['a wrong type', '{"command":"explain","path":7}\n'],
   ['a prototype', '{"__proto__":{"command":"status"}}\n'],
+  ['a request that leads elsewhere', '{"command":"fetch","request":{"origin":"http://host/a","identity":"x","digest":{"algorithm":"md5","hex":"../a"}}}\n'],
   ['an array', '[]\n'],
   ['broken UTF-8', Buffer.from([0xff, 0xfe, 0x0a])],
 ])('answers %s with one usage error and lives on', async (_, bytes) => {
@@ -172,7 +183,7 @@ test('a missing or dead socket is not-mounted, and is replaced by the next daemo
   await writeFile(socket, '');
   await expect(askDaemon(socket, { command: 'status' }, { deadline })).rejects.toMatchObject({ code: 'not-mounted' });
   server = await serveControl(socket, {
-    mounted: { status: () => Promise.resolve(status), refresh: () => Promise.resolve(catalogue), unmount: () => Promise.resolve() },
+    mounted: { status: () => Promise.resolve(status), refresh: () => Promise.resolve(catalogue), setOffline: () => Promise.resolve(), fetch: () => Promise.resolve(), unmount: () => Promise.resolve() },
     explain: () => '',
   });
   expect(await askDaemon(socket, { command: 'refresh' }, { deadline })).toEqual(catalogue);

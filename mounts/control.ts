@@ -13,7 +13,7 @@ import type { ControlCommand, ControlRequest, ControlResults } from './messages.
 
 /** What the commands are about. */
 export interface Controlled {
-  readonly mounted: Pick<Mounted, 'status' | 'refresh' | 'unmount'>;
+  readonly mounted: Pick<Mounted, 'status' | 'refresh' | 'setOffline' | 'fetch' | 'unmount'>;
   /** Says how a path below the mount point resolves, or why it does not. */
   readonly explain: (path: string) => string | Promise<string>;
 }
@@ -64,6 +64,9 @@ async function listen(server: Server, socketPath: string): Promise<void> {
 function serveConnection(socket: Socket, controlled: Controlled): void {
   let unread = '';
   let busy: Promise<void> = Promise.resolve();
+  // Nobody is left to hear an answer, and what was begun for it ends.
+  const gone = new AbortController();
+  socket.once('close', () => gone.abort());
   const respond = (response: unknown): void => void (socket.writable && socket.write(`${JSON.stringify(response)}\n`));
   socket.setEncoding('utf8');
   socket.setTimeout(IDLE_DEADLINE, () => socket.destroy());
@@ -82,7 +85,7 @@ function serveConnection(socket: Socket, controlled: Controlled): void {
       busy = busy.then(async () => {
         // A refresh may take longer than an idle client is borne with; it has deadlines of its own.
         socket.setTimeout(0);
-        respond(await answer(line, controlled));
+        respond(await answer(line, controlled, gone.signal));
         socket.setTimeout(IDLE_DEADLINE);
       });
     }
@@ -99,9 +102,9 @@ function hangUp(socket: Socket): void {
   socket.once('close', () => clearTimeout(timer));
 }
 
-async function answer(line: string, controlled: Controlled): Promise<unknown> {
+async function answer(line: string, controlled: Controlled, signal: AbortSignal): Promise<unknown> {
   try {
-    return { ok: true, result: await run(parseRequest(line), controlled) };
+    return { ok: true, result: await run(parseRequest(line), controlled, signal) };
   } catch (error) {
     return { ok: false, error: serializeError(error) };
   }
@@ -116,12 +119,22 @@ function parseRequest(line: string): ControlRequest {
   }
 }
 
-async function run(request: ControlRequest, { mounted, explain }: Controlled): Promise<ControlResults[ControlCommand]> {
+async function run(
+  request: ControlRequest,
+  { mounted, explain }: Controlled,
+  signal: AbortSignal,
+): Promise<ControlResults[ControlCommand]> {
   switch (request.command) {
     case 'status':
       return await mounted.status();
     case 'refresh':
       return await mounted.refresh();
+    case 'offline':
+      await mounted.setOffline(request.on);
+      return null;
+    case 'fetch':
+      await mounted.fetch(request.request, signal);
+      return null;
     case 'explain':
       return await explain(request.path);
     case 'unmount':

@@ -1,16 +1,33 @@
 /** What goes over a control socket: one line of JSON each way. Both sides check what they get. */
 
 import { z } from 'zod';
+import { DIGEST_ALGORITHMS } from '../cache/contract.js';
+import { isDigest } from '../cache/digest.js';
 import { ERRNO_OF_CODE } from '../common/errors.js';
 import type { ErrorCode, SerializedError } from '../common/errors.js';
 import type { CatalogueInfo } from '../registry/contract.js';
 import type { MountStatus } from './contract.js';
+
+/** An ObjectRequest of the cache. */
+const objectRequestSchema = z.strictObject({
+  origin: z.url().max(8192),
+  digest: z
+    .strictObject({ algorithm: z.enum(DIGEST_ALGORITHMS), hex: z.string().max(128) })
+    .refine(isDigest)
+    .exactOptional(),
+  size: z.int().nonnegative().exactOptional(),
+  member: z.string().max(4096).exactOptional(),
+  identity: z.string().max(4096),
+});
 
 export const requestSchema = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('status') }),
   /** Look at the origin now. */
   z.strictObject({ command: z.literal('refresh') }),
   z.strictObject({ command: z.literal('unmount') }),
+  z.strictObject({ command: z.literal('offline'), on: z.boolean() }),
+  /** Bring content into the cache. */
+  z.strictObject({ command: z.literal('fetch'), request: objectRequestSchema }),
   /** `path` is below the mount point, without a leading slash. */
   z.strictObject({ command: z.literal('explain'), path: z.string().max(16_384) }),
 ]);
@@ -49,7 +66,7 @@ const statusSchema: z.ZodType<MountStatus> = z.object({
   transport: z.enum(['kernel', 'libfuse']),
   pid: z.number(),
   mountedAt: z.number(),
-  state: z.enum(['ok', 'origin-unreachable', 'origin-untrusted']),
+  state: z.enum(['ok', 'offline', 'origin-unreachable', 'origin-untrusted']),
   problem: z.string().exactOptional(),
   searchPath: z.array(z.string()),
   defaults: z.record(z.string(), z.string()),
@@ -97,6 +114,8 @@ const statusSchema: z.ZodType<MountStatus> = z.object({
 export const resultSchemas = {
   status: statusSchema,
   refresh: infoSchema,
+  offline: z.null(),
+  fetch: z.null(),
   unmount: z.null(),
   explain: z.string(),
 };
@@ -104,6 +123,9 @@ export const resultSchemas = {
 export interface ControlResults {
   readonly status: MountStatus;
   readonly refresh: CatalogueInfo;
+  readonly offline: null;
+  /** Answered when it is here. */
+  readonly fetch: null;
   /** Answered before the mount ends. */
   readonly unmount: null;
   readonly explain: string;

@@ -12,14 +12,18 @@ import { readFileSync } from 'node:fs';
 import { openCache } from '../cache/store.js';
 import { FetchingAhead } from '../cache/ahead.js';
 import type { ObjectCache, ObjectRequest, PartialContent, WholeContent } from '../cache/contract.js';
-import { interrupted } from '../common/deadline.js';
+import { interrupted, linkSignals } from '../common/deadline.js';
 import { asButlerfsError, ButlerfsError } from '../common/errors.js';
+import type { ErrorCode } from '../common/errors.js';
 import { openCatalogue } from '../registry/open.js';
 import type { CatalogueInfo, DataIdValue } from '../registry/contract.js';
 import type { Mounted, MountOptions, MountStatus } from './contract.js';
 import { parseDefaults } from './defaults.js';
+import { mountName } from './directories.js';
 import type { Logger } from './log.js';
+import { OfflineSwitch } from './offline.js';
 import { openOrigins, type Origins } from './open-origins.js';
+import { PublishedContents } from './publication/published-contents.js';
 import { raiseReadahead } from './readahead.js';
 import type { OpenedSource } from './source.js';
 import { chooseHost, type OpenHost } from './choose-host.js';
@@ -27,6 +31,9 @@ import type { TreeHost } from './tree-host.js';
 
 /** Errors that `status` remembers. */
 const ERRORS_KEPT = 20;
+
+/** Of looks at an origin whose publication is refused. */
+const REFUSED_CODES: readonly ErrorCode[] = ['untrusted', 'wrong-digest', 'wrong-size'];
 
 /** Who hears of what. */
 export interface MountTelling {
@@ -47,26 +54,39 @@ export async function mountRepository(
   { log, logFile, remark }: MountTelling,
 ): Promise<Mounted> {
   const openHost = await chooseHost(options.transport, remark);
-  const origins = openOrigins(opened, { deadline: options.deadline, idleTimeout: options.idleTimeout, credentials: opened.credentials });
+  const offline = new OfflineSwitch(options.mountPoint, options.offline);
+  const all = openOrigins(opened, { deadline: options.deadline, idleTimeout: options.idleTimeout, credentials: opened.credentials });
+  const published = opened.digestsFile === undefined ? undefined : new PublishedContents(opened.remote.url, opened.digestsFile);
+  // The copy of the registry is here.
+  const origins: Origins = { ...all, open: offline.gate(all.open, (origin) => origin === opened.registryUrl) };
   let mount: Mount | undefined = undefined as Mount | undefined;
   const cache = openCache({
     directory: options.cacheDirectory,
     limit: options.cacheLimit,
+    floor: options.cacheFree ?? undefined,
+    mount: mountName(options.mountPoint),
+    quota: options.quota ?? undefined,
+    scrub: options.scrub,
     verify: options.verify,
     wholeSize: options.wholeSize,
     onBroken: (id) => mount?.brokenContent(id),
     openOrigin: origins.open,
+    chunkDigests: published?.lookup,
     logger: log,
   });
-  mount = new Mount(options, opened, cache, origins, openHost, log, logFile);
+  mount = new Mount(options, opened, cache, published, origins, openHost, offline, log, logFile);
   try {
     await mount.start();
   } catch (error) {
     await mount.close();
+    published?.close();
     await origins.close();
     throw error;
   }
-  void mount.ended.then(() => origins.close());
+  void mount.ended.then(async () => {
+    published?.close();
+    await origins.close();
+  });
   return mount;
 }
 
@@ -75,6 +95,8 @@ class Mount implements Mounted {
   readonly ended: Promise<void>;
   readonly #opened: OpenedSource;
   readonly #cache: ObjectCache;
+  readonly #published: PublishedContents | undefined;
+  readonly #offline: OfflineSwitch;
   readonly #log: Logger;
   readonly #logFile: string | null;
   readonly #mountedAt = Date.now();
@@ -96,15 +118,19 @@ class Mount implements Mounted {
     options: MountOptions,
     opened: OpenedSource,
     cache: ObjectCache,
+    published: PublishedContents | undefined,
     origins: Origins,
     openHost: OpenHost,
+    offline: OfflineSwitch,
     log: Logger,
     logFile: string | null,
   ) {
     this.options = options;
     this.#opened = opened;
     this.#cache = cache;
+    this.#published = published;
     this.#ahead = new FetchingAhead(cache);
+    this.#offline = offline;
     this.#log = log;
     this.#logFile = logFile;
     this.#info = opened.info;
@@ -113,6 +139,7 @@ class Mount implements Mounted {
     this.#host = openHost(
       {
         catalogueFile: opened.catalogueFile,
+        digestsFile: opened.digestsFile,
         cacheDirectory: options.cacheDirectory,
         verify: options.verify,
         repositoryUrl: opened.remote.url,
@@ -127,7 +154,8 @@ class Mount implements Mounted {
         advance: (id, chunk) => this.#cache.advance(id, chunk),
         closePartial: (id) => this.#cache.closePartial(id),
         expect: (requests) => this.#ahead.expect(requests),
-        size: (request, signal) => sizeAtOrigin(origins, request, signal),
+        size: (request, signal) =>
+          request.part === undefined ? sizeAtOrigin(origins, request, signal) : this.#cache.partSize(request, { signal }),
         status: async () => `${JSON.stringify(await this.status(), null, 2)}\n`,
         onError: (path, operation, error) => {
           this.#noteError(path, operation, error);
@@ -162,11 +190,12 @@ class Mount implements Mounted {
       transport: this.#host.transport,
       pid: process.pid,
       mountedAt: this.#mountedAt,
-      state: this.#problem === undefined ? 'ok' : 'origin-unreachable',
+      state: this.#offline.isOffline ? 'offline' : stateOf(this.#problem),
       ...(this.#problem === undefined ? {} : { problem: this.#problem.message }),
       searchPath: this.#searchPath,
       defaults: Object.fromEntries(Object.entries(this.#defaults).map(([key, value]) => [key, String(value)])),
       catalogue: this.#info,
+      ...(this.#opened.publication === undefined ? {} : { publication: this.#opened.publication }),
       cache: { ...cache, hits: cache.hits + kernel.cacheHits },
       kernel,
       memory: { resident: process.memoryUsage.rss(), peak: peakMemory() },
@@ -180,6 +209,18 @@ class Mount implements Mounted {
       this.#refreshing = undefined;
     });
     return this.#refreshing;
+  }
+
+  async setOffline(isOffline: boolean): Promise<void> {
+    if (!this.#offline.set(isOffline)) return;
+    this.#log.info(isOffline ? 'went offline' : 'went online');
+    if (isOffline) this.#problem = undefined;
+    // Whether the origin answers is for the status to say.
+    else await this.refresh().catch(() => undefined);
+  }
+
+  async fetch(request: ObjectRequest, signal: AbortSignal): Promise<void> {
+    await this.#cache.ensure(request, { signal });
   }
 
   unmount(): Promise<void> {
@@ -216,22 +257,29 @@ class Mount implements Mounted {
   }
 
   async #refresh(): Promise<CatalogueInfo> {
+    const what = `looking for new data at ${this.#opened.repository}`;
+    if (this.#offline.isOffline) throw this.#offline.error(what);
+    const linked = linkSignals(this.#closing.signal, this.#offline.signal);
     try {
-      const { changed, info, catalogueFile } = await this.#opened.refresh({ signal: this.#closing.signal });
+      const { changed, info, catalogueFile, digestsFile } = await this.#opened.refresh({ signal: linked.signal });
       this.#problem = undefined;
       if (changed || catalogueFile !== this.#catalogueFile) {
         this.#info = info;
         this.#catalogueFile = catalogueFile;
-        await this.#host.replaceCatalogue(catalogueFile);
+        if (digestsFile !== undefined) this.#published?.replace(digestsFile);
+        await this.#host.replaceCatalogue({ catalogueFile, digestsFile });
         this.#log.info({ version: info.version, datasets: info.datasets }, 'took in a changed catalogue');
       }
       return this.#info;
     } catch (error) {
+      if (this.#offline.isOffline) throw this.#offline.error(what);
       const problem = asButlerfsError(error);
       if (!this.#closing.signal.aborted && this.#problem?.message !== problem.message)
         this.#log.warn({ problem: problem.message }, 'the origin cannot be read');
       this.#problem = problem;
       throw problem;
+    } finally {
+      linked.unlink();
     }
   }
 
@@ -261,6 +309,12 @@ class Mount implements Mounted {
     this.#errors.push({ at: Date.now(), path, message: error.message });
     if (this.#errors.length > ERRORS_KEPT) this.#errors.shift();
   }
+}
+
+/** What the last look at the origin found. */
+function stateOf(problem: ButlerfsError | undefined): MountStatus['state'] {
+  if (problem === undefined) return 'ok';
+  return REFUSED_CODES.includes(problem.code) ? 'origin-untrusted' : 'origin-unreachable';
 }
 
 /** Bytes of an object whose size no catalogue records. A member of an archive has none before the archive was fetched. */

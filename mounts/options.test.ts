@@ -54,6 +54,10 @@ describe('resolveMountOptions', () => {
       aliases: {},
       cacheDirectory: '/cache',
       cacheLimit: 50 * 1024 ** 3,
+      cacheFree: null,
+      quota: null,
+      scrub: 30 * 86_400_000,
+      offline: false,
       verify: 'fetch',
       allowOther: false,
       deadline: 60_000,
@@ -66,13 +70,17 @@ describe('resolveMountOptions', () => {
 
   test('takes every option, the last of several, and adds lists up', () => {
     const settings = splitOptions(
-      'collections=a\\,b,collections=c,default=instrument=HSC,default=skymap=rings,cache=c,cache-size=1G,cache-size=2G,verify=open,allow_other,ro,deadline=5,idle-timeout=500ms,poll=0,log-level=debug,transport=libfuse',
+      'collections=a\\,b,collections=c,default=instrument=HSC,default=skymap=rings,cache=c,cache-size=1G,cache-size=2G,cache-free=0,quota=3G,scrub=0,offline,verify=open,allow_other,ro,deadline=5,idle-timeout=500ms,poll=0,log-level=debug,transport=libfuse',
     );
     expect(resolve(settings)).toMatchObject({
       collections: ['a', 'b', 'c'],
       defaults: { instrument: 'HSC', skymap: 'rings' },
       cacheDirectory: '/home/me/c',
       cacheLimit: 2 * 1024 ** 3,
+      cacheFree: 0,
+      quota: 3 * 1024 ** 3,
+      scrub: 0,
+      offline: true,
       verify: 'open',
       allowOther: true,
       deadline: 5_000,

@@ -4,7 +4,8 @@ import { resolve } from 'node:path';
 import { ButlerfsError } from '../common/errors.js';
 import { didYouMean, nearestNames } from '../common/nearest.js';
 import { LOG_LEVELS } from './log-levels.js';
-import { parseSource } from './repository.js';
+import { readPublicKey } from './publication/keys.js';
+import { configuredKey, parseSource } from './repository.js';
 import { TRANSPORTS } from './transports.js';
 import { parseDuration, parseSize } from './units.js';
 import type { Configuration, ConfiguredDefaults } from './configuration.js';
@@ -32,6 +33,9 @@ const VALUE_OPTIONS = [
   'default',
   'cache',
   'cache-size',
+  'cache-free',
+  'quota',
+  'scrub',
   'whole-size',
   'verify',
   'deadline',
@@ -39,11 +43,12 @@ const VALUE_OPTIONS = [
   'poll',
   'log-level',
   'transport',
+  'public-key',
   'rerun',
   'rerun-root',
   'existing',
 ] as const;
-const FLAG_OPTIONS = ['allow_other', 'ro', 'rw'] as const;
+const FLAG_OPTIONS = ['offline', 'allow_other', 'ro', 'rw'] as const;
 type OptionName = (typeof VALUE_OPTIONS)[number] | (typeof FLAG_OPTIONS)[number];
 
 /** What /etc/fstab says to others: to mount(8), systemd and the kernel. */
@@ -52,6 +57,9 @@ const FOREIGN_OPTION =
 
 /** What holds where neither the command line nor the configuration says anything. */
 export const DEFAULT_CACHE_SIZE = '50G';
+const DEFAULT_SCRUB = '30d';
+/** Milliseconds: ten years. */
+const LONGEST_SCRUB = 10 * 365 * 86_400_000;
 const DEFAULT_WHOLE_SIZE = '64M';
 
 /** Splits `a,b=c`: a comma after a backslash, or within double quotes, does not divide. Throws `usage` for an unclosed quote. */
@@ -92,6 +100,8 @@ export function resolveMountOptions(request: MountRequest, configuration: Config
     given.get(name)?.at(-1) ?? (defaults[name] as string | undefined) ?? otherwise;
 
   const cache = given.get('cache')?.at(-1);
+  const key = given.get('public-key')?.at(-1);
+  const publicKey = key === undefined ? configuredKey(source.named) : readPublicKey(key, request.workingDirectory);
   return {
     source: source.asGiven,
     mountPoint: resolve(request.workingDirectory, nonEmpty(request.mountPoint, 'mount point')),
@@ -101,8 +111,13 @@ export function resolveMountOptions(request: MountRequest, configuration: Config
     defaults: { ...defaults.default, ...source.named?.default, ...parseKeyValues(given.get('default') ?? []) },
     aliases: configuration.aliases,
     cacheDirectory: cache === undefined ? (defaults.cache ?? cacheDirectory) : resolve(request.workingDirectory, nonEmpty(cache, 'cache')),
+    ...(publicKey === undefined ? {} : { publicKey }),
     wholeSize: parseSize(option('whole-size', DEFAULT_WHOLE_SIZE), 'whole-size'),
     cacheLimit: parseSize(option('cache-size', DEFAULT_CACHE_SIZE), 'cache-size'),
+    cacheFree: optionalSize(option('cache-free', ''), 'cache-free', { allowZero: true }),
+    quota: optionalSize(option('quota', ''), 'quota'),
+    scrub: parseDuration(option('scrub', DEFAULT_SCRUB), 'scrub', { allowZero: true, longest: LONGEST_SCRUB }),
+    offline: given.has('offline'),
     verify: oneOf(option('verify', 'fetch'), ['fetch', 'open'], 'verify'),
     allowOther: given.has('allow_other') || (defaults.allow_other ?? false),
     deadline: parseDuration(option('deadline', '60s'), 'deadline'),
@@ -156,6 +171,11 @@ function refuseWriting(given: ReadonlyMap<OptionName, readonly string[]>, rwIsMe
     why: 'writable mounts are not in this version',
     advice: 'mount without it: read-only',
   });
+}
+
+/** Null where nothing is said. */
+function optionalSize(text: string, option: string, settings: { readonly allowZero?: boolean } = {}): number | null {
+  return text === '' ? null : parseSize(text, option, settings);
 }
 
 function isOption(name: string): name is OptionName {

@@ -52,9 +52,9 @@ export async function serveMount(options: MountOptions, settings: ServeSettings)
 }
 
 async function sourceSettings(options: MountOptions, { directories, onProgress }: ServeSettings, warn: (line: string) => void) {
-  const { cacheDirectory, deadline, idleTimeout } = options;
+  const { cacheDirectory, publicKey, deadline, idleTimeout, offline } = options;
   const configuration = await loadConfiguration(directories.configurationFiles);
-  return { cacheDirectory, deadline, idleTimeout, configuration, onProgress, warn };
+  return { cacheDirectory, publicKey, deadline, idleTimeout, offline, configuration, onProgress, warn };
 }
 
 async function serveUntilEnded(

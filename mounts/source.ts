@@ -2,29 +2,34 @@
 
 import { join } from 'node:path';
 import { linkSignals } from '../common/deadline.js';
-import { asButlerfsError } from '../common/errors.js';
+import { asButlerfsError, ButlerfsError } from '../common/errors.js';
 import { openRemote } from '../proxy/assemble.js';
 import { loadCredentials } from '../proxy/credentials.js';
 import { parseRemotePath } from '../proxy/paths.js';
 import { readCredentials } from './configuration.js';
-import { parseSource } from './repository.js';
+import { configuredKey, parseSource } from './repository.js';
+import { bringPublishedUpToDate, openPublished } from './published-version.js';
 import { SourceStore } from './source-store.js';
 import { bringUpToDate, displayName, openCurrent } from './source-version.js';
-import type { ButlerfsError } from '../common/errors.js';
 import type { Remote } from '../proxy/contract.js';
 import type { CredentialLookup } from '../proxy/credentials.js';
 import type { CatalogueInfo } from '../registry/contract.js';
 import type { Gen3Configuration } from '../registry/open.js';
 import type { Configuration } from './configuration.js';
+import type { Publication } from './contract.js';
 import type { OpenVersion, SourceParts } from './source-version.js';
 
 export interface SourceSettings {
   readonly configuration: Configuration;
   /** Versions are kept below its `sources/`. */
   readonly cacheDirectory: string;
+  /** Key that the source must be published with, as {@link MountOptions.publicKey}; default: that of its entry in the configuration, if any. */
+  readonly publicKey?: string | undefined;
   /** Milliseconds, as in MountOptions. */
   readonly deadline?: number;
   readonly idleTimeout?: number;
+  /** Nothing is contacted: the catalogue of an earlier time is used. */
+  readonly offline?: boolean;
   /** Told what is being done, as a line that the next one replaces. */
   readonly onProgress?: (line: string) => void;
   /** Told of what the user should put right, as a line. */
@@ -36,6 +41,7 @@ export interface Refreshed {
   readonly changed: boolean;
   readonly info: CatalogueInfo;
   readonly catalogueFile: string;
+  readonly digestsFile: string | undefined;
 }
 
 export interface OpenedSource {
@@ -46,8 +52,12 @@ export interface OpenedSource {
   readonly catalogueDirectory: string;
   /** The newest catalogue: another one after a refresh that found a change; likewise the following. */
   readonly catalogueFile: string;
-  /** Local copy, or the original of a local repository. */
-  readonly registryFile: string;
+  /** Digests of its files, where the source is trusted by a public key. */
+  readonly digestsFile: string | undefined;
+  /** Likewise: which publication it is. */
+  readonly publication: Publication | undefined;
+  /** Local copy, or the original of a local repository. Undefined for a published source, whose registry is a file like any other. */
+  readonly registryFile: string | undefined;
   /** Where the registry is at the origin, without credentials. */
   readonly registryUrl: string;
   /** For other servers that the repository names. */
@@ -83,7 +93,7 @@ const UNREACHABLE = 2_000;
 const OFFLINE_CODES: readonly string[] = ['remote-unreachable', 'remote-timeout', 'remote-failed'];
 
 /**
- * @param source a directory, an http(s) URL, or a name of the configuration; a relative directory starts at the working directory.
+ * @param source a directory, an http(s) or ssh URL, or a name of the configuration; a relative directory starts at the working directory.
  * @throws ButlerfsError `not-a-repository`, `unsupported-repository`, `corrupt-repository`, `remote-*`, `usage`, `unsupported`, `interrupted`.
  */
 export async function openSource(
@@ -91,7 +101,8 @@ export async function openSource(
   settings: SourceSettings,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OpenedSource> {
-  const { repository, isDirectory } = parseSource(source, settings.configuration, process.cwd());
+  const { repository, isDirectory, named } = parseSource(source, settings.configuration, process.cwd());
+  const publicKey = settings.publicKey ?? configuredKey(named);
   const { deadline, idleTimeout, warn, cacheDirectory } = settings;
   const configured = await readCredentials(settings.configuration.credentials);
   const credentials = loadCredentials({ configured, warn });
@@ -99,16 +110,16 @@ export async function openSource(
     openRemote(repository, { credentials, deadline: within, idleTimeout, unreachable });
   const remote = open(deadline);
   try {
-    const store = new SourceStore(cacheDirectory, isDirectory ? repository : remote.url);
+    const store = new SourceStore(cacheDirectory, isDirectory ? repository : remote.url, publicKey);
     await store.create();
     const hasCatalogue = (await store.current()) !== undefined;
     const patience = hasCatalogue ? FIRST_LOOK_DEADLINE.withCatalogue : FIRST_LOOK_DEADLINE.without;
     const look = open(Math.min(patience, deadline ?? patience), UNREACHABLE);
     const directory = isDirectory ? repository : undefined;
     const poll = open(Math.min(POLL_DEADLINE, deadline ?? POLL_DEADLINE), UNREACHABLE);
-    const parts = { remote, poll, store, directory, onProgress: settings.onProgress ?? (() => undefined) };
+    const parts = { remote, poll, store, directory, publicKey, onProgress: settings.onProgress ?? (() => undefined) };
     try {
-      return new Source(parts, credentials, await firstLook(parts, look, signal));
+      return new Source(parts, credentials, await (settings.offline === true ? withoutLook(parts, signal) : firstLook(parts, look, signal)));
     } finally {
       await look.close();
     }
@@ -125,13 +136,35 @@ async function firstLook(
   signal: AbortSignal,
 ): Promise<OpenVersion & { readonly problem?: ButlerfsError }> {
   try {
-    return await bringUpToDate(parts, look, signal);
+    return await newestVersion(parts, look, signal);
   } catch (error) {
     const problem = asButlerfsError(error);
-    const kept = OFFLINE_CODES.includes(problem.code) ? await openCurrent(parts) : undefined;
+    const kept = OFFLINE_CODES.includes(problem.code) ? await keptVersion(parts, signal) : undefined;
     if (kept === undefined) throw error;
     return { ...kept, problem };
   }
+}
+
+/** The version there is. Throws `offline` where there is none. */
+async function withoutLook(parts: SourceParts, signal: AbortSignal): Promise<OpenVersion> {
+  const kept = await keptVersion(parts, signal);
+  if (kept !== undefined) return kept;
+  throw new ButlerfsError('offline', {
+    what: `the catalogue of ${displayName(parts)}`,
+    why: 'it is not here, and nothing may be asked for it',
+    advice: `once, while online: butlerfs index ${displayName(parts)}`,
+  });
+}
+
+async function newestVersion(parts: SourceParts, look: Remote, signal: AbortSignal, known?: OpenVersion): Promise<OpenVersion> {
+  const { publicKey } = parts;
+  if (publicKey === undefined) return await bringUpToDate(parts, look, signal, known);
+  return await bringPublishedUpToDate(parts, publicKey, look, signal, known);
+}
+
+async function keptVersion(parts: SourceParts, signal: AbortSignal): Promise<OpenVersion | undefined> {
+  const { publicKey } = parts;
+  return publicKey === undefined ? await openCurrent(parts) : await openPublished(parts, publicKey, signal);
 }
 
 class Source implements OpenedSource {
@@ -185,8 +218,17 @@ class Source implements OpenedSource {
     return this.#files.butlerYaml;
   }
 
-  get registryFile(): string {
-    const { directory } = this.#parts;
+  get digestsFile(): string | undefined {
+    return this.#parts.publicKey === undefined ? undefined : this.#files.digests;
+  }
+
+  get publication(): Publication | undefined {
+    return this.#opened.publication;
+  }
+
+  get registryFile(): string | undefined {
+    const { directory, publicKey } = this.#parts;
+    if (publicKey !== undefined) return undefined;
     return directory === undefined ? this.#files.registry : join(directory, this.configuration.registry);
   }
 
@@ -203,11 +245,12 @@ class Source implements OpenedSource {
     const before = this.#opened.version.version;
     const linked = linkSignals(signal, this.#closing.signal);
     try {
-      this.#opened = await bringUpToDate(this.#parts, this.#parts.poll, linked.signal, this.#opened);
+      this.#opened = await newestVersion(this.#parts, this.#parts.poll, linked.signal, this.#opened);
     } finally {
       linked.unlink();
     }
-    return { changed: this.#opened.version.version !== before, info: this.info, catalogueFile: this.catalogueFile };
+    const { info, catalogueFile, digestsFile } = this;
+    return { changed: this.#opened.version.version !== before, info, catalogueFile, digestsFile };
   }
 
   async close(): Promise<void> {
