@@ -12,8 +12,9 @@ import type { Constraint, DataIdValue, DatasetRow, DatasetType, DimensionName } 
 import { parseKeyValue } from '../../registry/keys.js';
 import { encodeComponent } from '../../registry/values.js';
 import { ROW_LIMIT } from './context.js';
-import { DatasetFile, fileKey } from './dataset-file.js';
-import { fileNames, nameOrNone, type NamedFile, shortNames } from './file-names.js';
+import { DatasetFile, fileKey, type FileBox, partOf } from './dataset-file.js';
+import { CUTOUTS, CutoutsDirectory } from './cutouts.js';
+import { fileNames, filesOf, nameOrNone, type NamedFile, shortNames } from './file-names.js';
 import { combine, hashText, inodeNumber, spread } from './identity.js';
 import { LeavesAhead } from './leaves-ahead.js';
 import { LongDirectory } from './long-directory.js';
@@ -99,8 +100,9 @@ export class DataIdDirectory extends DirectoryNode {
     const constraint = this.constraint();
     const keys = remainingKeys(this.#view, this.#type, constraint);
     if (keys.length === 0) {
-      const file = this.#file(name);
-      if (file !== undefined) return file;
+      if (name === CUTOUTS && this.tree.component !== null) return new CutoutsDirectory(this.tree.context, this, name);
+      const named = this.named(name);
+      if (named !== undefined) return this.fileNode(named, this);
     }
     const equals = name.indexOf('=');
     if (equals <= 0) throw noSuchName(this, name);
@@ -164,7 +166,7 @@ export class DataIdDirectory extends DirectoryNode {
   }
 
   #hasComponent(row: DatasetRow): boolean {
-    return row.files.some(({ component }) => component === this.tree.component);
+    return filesOf(row, this.tree.component).length > 0;
   }
 
   /** Rows with this value of the next key: undefined where the rows are not at hand. */
@@ -238,7 +240,7 @@ export class DataIdDirectory extends DirectoryNode {
       count: files.length,
       at: (index) => {
         const named = files[index]!;
-        return { name: named.name, isDirectory: false, node: () => this.#fileNode(named) };
+        return { name: named.name, isDirectory: false, node: () => this.fileNode(named, this) };
       },
     };
   }
@@ -250,10 +252,11 @@ export class DataIdDirectory extends DirectoryNode {
     return fileNames(this.#view, this.#type, this.tree.component, answer.block.rows!.slice(answer.from, answer.to));
   }
 
-  #file(name: string): TreeNode | undefined {
+  /** The file of a leaf that has this name, listed or short. Throws `ambiguous` where several have a short one. */
+  named(name: string): NamedFile | undefined {
     const files = this.files();
     const listed = files.find((file) => file.name === name);
-    if (listed !== undefined) return this.#fileNode(listed);
+    if (listed !== undefined) return listed;
     const matching = files.filter((file) => shortNames(this.#view, this.#type, file).includes(name));
     if (matching.length > 1) {
       throw new ButlerfsError('ambiguous', {
@@ -263,11 +266,13 @@ export class DataIdDirectory extends DirectoryNode {
         advice: `name one of ${matching.map((file) => `'${file.name}'`).join(', ')}`,
       });
     }
-    return matching[0] === undefined ? undefined : this.#fileNode(matching[0]);
+    return matching[0];
   }
 
-  #fileNode({ name, row, file }: NamedFile): DatasetFile {
+  /** The node of a file of this leaf, or of a box cut out of it; `parent` is where it is made if the kernel does not know it. */
+  fileNode({ name, row, file, hdu }: NamedFile, parent: DirectoryNode, box?: FileBox): DatasetFile {
     const { context, files } = this.tree;
-    return files.get(fileKey(row.uuid, file.component)) ?? new DatasetFile(this, name, files, context, row, file);
+    const part = partOf(hdu, box);
+    return files.get(fileKey(row.uuid, file.component, part)) ?? new DatasetFile(parent, name, files, context, row, file, part);
   }
 }

@@ -1,6 +1,6 @@
 /** A file of a dataset. One node for all paths of one view that lead to it. */
 
-import type { ObjectRequest } from '../../cache/contract.js';
+import type { FilePart, ObjectRequest } from '../../cache/contract.js';
 import { ButlerfsError } from '../../common/errors.js';
 import type { DatasetRecord, DatasetRow, StoredFile } from '../../registry/contract.js';
 import { ContentFile } from './content-file.js';
@@ -9,9 +9,18 @@ import { combine, hashText, inodeNumber } from './identity.js';
 import type { DirectoryNode } from './node.js';
 import { ATTRIBUTE_NAMES, extendedAttribute } from './extended-attributes.js';
 
+export type FileBox = Extract<FilePart, { kind: 'cutout' }>['box'];
+
+/** What is wanted of a stored file: the HDU of that name, a box cut out of it, a box of its only image; undefined for the whole. */
+export function partOf(hdu: string | undefined, box: FileBox | undefined): FilePart | undefined {
+  if (box !== undefined) return { kind: 'cutout', name: hdu ?? null, box };
+  return hdu === undefined ? undefined : { kind: 'hdu', name: hdu };
+}
+
 /** Key of a file among those of one view. */
-export function fileKey(uuid: string, component: string | null): string {
-  return component === null ? uuid : `${uuid}.${component}`;
+export function fileKey(uuid: string, component: string | null, part?: FilePart): string {
+  const stored = component === null ? uuid : `${uuid}.${component}`;
+  return part === undefined ? stored : `${stored}#${JSON.stringify(part)}`;
 }
 
 /** The files of one view that the kernel knows: the same inode on every path. */
@@ -21,26 +30,38 @@ export class DatasetFile extends ContentFile {
   /** Where it is listed while the kernel knows it. */
   readonly siblings: KnownFiles;
   readonly uuid: string;
+  /** Of the stored file that it is, or is a part of. */
   readonly component: string | null;
+  readonly part: FilePart | undefined;
   /** Name of the collection that it was found in. */
   readonly collection: string;
   readonly modified: number;
 
-  constructor(parent: DirectoryNode, name: string, siblings: KnownFiles, context: TreeContext, row: DatasetRow, file: StoredFile) {
-    super(parent, name, context, file.size);
+  constructor(
+    parent: DirectoryNode,
+    name: string,
+    siblings: KnownFiles,
+    context: TreeContext,
+    row: DatasetRow,
+    file: StoredFile,
+    part?: FilePart,
+  ) {
+    super(parent, name, context, part === undefined ? file.size : null);
     this.siblings = siblings;
     this.uuid = row.uuid;
     this.component = file.component;
+    this.part = part;
     this.collection = row.collection.name;
     this.modified = row.ingested === null ? context.catalogue.info.readAt : taiToUnixMilliseconds(row.ingested);
   }
 
   get key(): string {
-    return fileKey(this.uuid, this.component);
+    return fileKey(this.uuid, this.component, this.part);
   }
 
   get ino(): number {
-    return inodeNumber(combine(hashText(this.uuid), this.component === null ? 0 : hashText(this.component)));
+    const whole = combine(hashText(this.uuid), this.component === null ? 0 : hashText(this.component));
+    return inodeNumber(this.part === undefined ? whole : combine(whole, hashText(JSON.stringify(this.part))));
   }
 
   override attributeNames(): readonly string[] {
@@ -60,7 +81,8 @@ export class DatasetFile extends ContentFile {
   }
 
   override request(record: DatasetRecord = this.#record()): ObjectRequest {
-    return this.context.content.request(this.#storedFile(record), this.key);
+    const stored = this.context.content.request(this.#storedFile(record), fileKey(this.uuid, this.component));
+    return this.part === undefined ? stored : partRequest(stored, this.part);
   }
 
   #record(): DatasetRecord {
@@ -77,6 +99,11 @@ export class DatasetFile extends ContentFile {
       why: 'the repository no longer has it',
     });
   }
+}
+
+/** The request for a part of the file that `stored` is for. */
+export function partRequest({ digest, size, ...stored }: ObjectRequest, part: FilePart): ObjectRequest {
+  return { ...stored, part, whole: { digest, size } };
 }
 
 /** TAI is ahead of UTC by 37 s since 2017; to a file's time a second more or less does not matter. */

@@ -9,13 +9,16 @@
  *     /@status               the mount's state
  */
 
+import type { ObjectRequest } from '../../cache/contract.js';
 import { ButlerfsError } from '../../common/errors.js';
 import { resolveKey } from '../../registry/keys.js';
 import { decodeValue, encodeValue } from '../../registry/values.js';
 import { ContextDirectory } from './context-directory.js';
 import type { TreeContext } from './context.js';
 import { DataIdDirectory } from './data-id-directory.js';
+import { fileKey, partRequest } from './dataset-file.js';
 import { explainPath, findType } from './explain.js';
+import { indexIfPresent } from './fits-index.js';
 import { nameOrNone } from './file-names.js';
 import { combine, hashText, inodeNumber } from './identity.js';
 import type { TreeNode, DirectoryNode } from './node.js';
@@ -166,12 +169,20 @@ class ExplainDirectory extends ContextDirectory {
 
   #explain(path: string) {
     const { catalogue, content, aliases, mountDefaults } = this.context;
+    const requestOf = (uuid: string, component: string | null): ObjectRequest | undefined => {
+      const file = catalogue.datasetByUuid(uuid)?.files.find((one) => one.component === component);
+      return file === undefined ? undefined : content.request(file, fileKey(uuid, component));
+    };
     return explainPath(catalogue, this.#view, mountDefaults, path, {
       aliases,
       originOf: (location) => content.request({ location, member: null, size: null, checksum: null }, '').origin,
-      isCached: (uuid, component) => {
-        const file = catalogue.datasetByUuid(uuid)?.files.find((one) => one.component === component);
-        return file !== undefined && content.reader.isPresent(content.request(file, component === null ? uuid : `${uuid}.${component}`));
+      isCached: (uuid, component, part) => {
+        const request = requestOf(uuid, component);
+        return request !== undefined && content.reader.isPresent(part === undefined ? request : partRequest(request, part));
+      },
+      fitsIndex: (uuid, component) => {
+        const request = requestOf(uuid, component);
+        return request === undefined ? undefined : indexIfPresent(content, request);
       },
     });
   }

@@ -1,11 +1,18 @@
 /** Says how a path resolves, or why not: for `@explain` and `butlerfs explain`. */
 
+import type { FilePart } from '../../cache/contract.js';
 import { asButlerfsError, ButlerfsError } from '../../common/errors.js';
 import { didYouMean, nearestIntegers, nearestNames } from '../../common/nearest.js';
 import type { Catalogue, Constraint, DataIdValue, DatasetType, DimensionName } from '../../registry/contract.js';
 import { type KeyAliases, parseKeyValue, resolveAlias, resolveKey } from '../../registry/keys.js';
 import { decodeValue, encodeValue } from '../../registry/values.js';
+import { CUTOUTS } from './cutouts.js';
+import { type FileBox, partOf } from './dataset-file.js';
 import { fileNames, shortNames } from './file-names.js';
+import { cutoutFile, formatBox, parseBox } from '../../sky/fits/cutout.js';
+import { namesOf } from '../../sky/fits/find.js';
+import { hduFile } from '../../sky/fits/part.js';
+import type { FitsIndex } from '../../sky/fits/scan.js';
 import { openView, remainingKeys, type View, type ViewRequest, withDefaults } from './view.js';
 
 /** What is known of where content comes from; given where a mount is at hand. */
@@ -13,8 +20,10 @@ export interface ExplainOptions {
   readonly aliases?: KeyAliases;
   /** Display URL of a file at `location`. */
   readonly originOf?: (location: string) => string;
-  /** Whether the content of a dataset's file is in the cache. */
-  readonly isCached?: (uuid: string, component: string | null) => boolean;
+  /** Whether the content of a dataset's file, or of a part of it, is in the cache. */
+  readonly isCached?: (uuid: string, component: string | null, part: FilePart | undefined) => boolean;
+  /** The HDUs of a dataset's file, where they are known. */
+  readonly fitsIndex?: (uuid: string, component: string | null) => FitsIndex | undefined;
 }
 
 export interface Explanation {
@@ -115,10 +124,12 @@ function explainDataId(
   for (const [index, name] of components.entries()) {
     const constraint = withDefaults(view, type, given);
     const isLeaf = remainingKeys(view, type, constraint).length === 0;
-    if (isLeaf && (index === components.length - 1 || !name.includes('='))) {
+    if (isLeaf && name !== CUTOUTS && (index === components.length - 1 || !name.includes('='))) {
       const answer = explainFile(catalogue, view, type, component, constraint, name, options, lines);
       if (answer !== undefined) return answer;
     }
+    if (isLeaf && name === CUTOUTS && component !== null)
+      return explainCutout(catalogue, view, type, component, constraint, components.slice(index + 1), options, lines);
     const equals = name.indexOf('=');
     if (equals <= 0) throw notAKey(view, type, constraint, name);
     const { dimension, value } = parse(catalogue, view, type, constraint, name, equals, options);
@@ -159,6 +170,26 @@ function parse(
   }
 }
 
+/** What stands below `@cutout` in a leaf. */
+function explainCutout(
+  catalogue: Catalogue,
+  view: View,
+  type: DatasetType,
+  component: string,
+  constraint: Constraint,
+  components: readonly string[],
+  options: ExplainOptions,
+  lines: string[],
+): Explanation {
+  const [text, name] = components;
+  if (text === undefined) return done(lines, 'directory', 'x0:x1,y0:y1 below it cuts out columns x0 to x1 - 1 and rows y0 to y1 - 1');
+  const box = parseBox(text);
+  if (name === undefined) return done(lines, 'directory', 'a box: below it stand the files of the leaf, cut to it');
+  const answer = explainFile(catalogue, view, type, component, constraint, name, options, lines, box);
+  if (answer !== undefined) return answer;
+  throw notAKey(view, type, constraint, name);
+}
+
 function explainFile(
   catalogue: Catalogue,
   view: View,
@@ -166,8 +197,9 @@ function explainFile(
   component: string | null,
   constraint: Constraint,
   name: string,
-  { originOf, isCached }: ExplainOptions,
+  { originOf, isCached, fitsIndex }: ExplainOptions,
   lines: string[],
+  box?: FileBox,
 ): Explanation | undefined {
   const files = leafFiles(catalogue, view, type, component, constraint);
   const matching = files.filter((file) => file.name === name || shortNames(view, type, file).includes(name));
@@ -187,16 +219,39 @@ function explainFile(
     });
   }
   const { row, file } = listed;
+  const part = partOf(listed.hdu, box);
   lines.push(`data ID: ${dataIdText(constraint)}`, `dataset: ${row.uuid}`, `found in: ${row.collection.name}`);
+  const ofWhole = part === undefined ? '' : ' of the whole file';
   lines.push(
-    `size: ${file.size ?? 'not recorded'}`,
-    `checksum: ${file.checksum === null ? 'not recorded: pinned to its first fetch' : `blake2b512:${file.checksum}`}`,
+    `size${ofWhole}: ${file.size ?? 'not recorded'}`,
+    `checksum${ofWhole}: ${file.checksum === null ? 'not recorded: pinned to its first fetch' : `blake2b512:${file.checksum}`}`,
   );
   lines.push(
     `origin: ${safely(() => originOf?.(file.location) ?? file.location)}${file.member === null ? '' : `, member '${file.member}'`}`,
   );
-  if (isCached !== undefined) lines.push(`cached: ${safely(() => (isCached(row.uuid, file.component) ? 'yes' : 'no'))}`);
-  return done(lines, 'file', 'a dataset file');
+  if (part !== undefined) explainPart(part, fitsIndex?.(row.uuid, file.component), lines);
+  if (isCached !== undefined) lines.push(`cached: ${safely(() => (isCached(row.uuid, file.component, part) ? 'yes' : 'no'))}`);
+  return done(lines, 'file', part === undefined ? 'a dataset file' : 'a part of a dataset file');
+}
+
+/** Throws where it is known that the file has no such part. */
+function explainPart(part: FilePart, index: FitsIndex | undefined, lines: string[]): void {
+  if (part.kind !== 'index') lines.push(`part: ${part.kind === 'hdu' ? '' : `box ${formatBox(part.box)} of `}${hduText(part.name)}`);
+  if (index === undefined) {
+    lines.push('HDUs: not known before a part of the file is read');
+    return;
+  }
+  lines.push(
+    `HDUs: ${namesOf(index)
+      .map((name) => name ?? '(without a name)')
+      .join(', ')}`,
+  );
+  if (part.kind === 'hdu') hduFile(index, part.name);
+  if (part.kind === 'cutout') cutoutFile(index, part.name, part.box);
+}
+
+function hduText(name: string | null): string {
+  return name === null ? 'the only image' : `HDU ${name}`;
 }
 
 function leafFiles(catalogue: Catalogue, view: View, type: DatasetType, component: string | null, constraint: Constraint) {
@@ -221,7 +276,7 @@ export function findType(
   if (whole !== undefined) return { type: whole, component: null };
   const dot = name.lastIndexOf('.');
   const composite = dot > 0 ? here.find((type) => type.name === name.slice(0, dot)) : undefined;
-  if (composite !== undefined) return { type: composite, component: name.slice(dot + 1) };
+  if (composite !== undefined) return { type: composite, component: decodeValue(name.slice(dot + 1)) };
   const elsewhere = catalogue.datasetType(name) !== undefined;
   const names = here.map((type) => type.name);
   throw new ButlerfsError('unknown-dataset-type', {

@@ -2,6 +2,7 @@
 
 import type { ObjectRequest } from '../../cache/contract.js';
 import type { Catalogue, DataIdValue, DatasetRecord, StoredFile } from '../../registry/contract.js';
+import { formatBox } from '../../sky/fits/cutout.js';
 import { packDataId } from './packed.js';
 
 export interface AttributeSource {
@@ -16,11 +17,14 @@ export interface AttributeSource {
 
 const VALUES: Readonly<Record<string, (source: AttributeSource) => string | undefined>> = {
   type: ({ record }) => record.type.name,
+  component: ({ file, request: { part } }) =>
+    (part !== undefined && part.kind !== 'index' ? part.name?.toLowerCase() : undefined) ?? file.component ?? undefined,
+  cutout: ({ request: { part } }) => (part?.kind === 'cutout' ? formatBox(part.box) : undefined),
   dataid: ({ record }) => JSON.stringify(fullDataId(record)),
   uuid: ({ record }) => dashed(record.uuid),
   run: ({ record }) => record.run,
   collection: ({ collection }) => collection,
-  digest: ({ file }) => (file.checksum === null ? undefined : `blake2b512:${file.checksum}`),
+  digest: ({ file, request }) => (file.checksum === null || request.part !== undefined ? undefined : `blake2b512:${file.checksum}`),
   origin: ({ request }) => (request.member === undefined ? request.origin : `${request.origin}#zip-path=${request.member}`),
   cached: ({ request, isCached }) => (isCached(request) ? 'yes' : 'no'),
   packed: ({ catalogue, record }) => packDataId(catalogue, record),

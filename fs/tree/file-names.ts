@@ -9,6 +9,8 @@ export interface NamedFile {
   readonly name: string;
   readonly row: DatasetRow;
   readonly file: StoredFile;
+  /** In upper case: set where the file is one HDU of `file`, by its name. */
+  readonly hdu?: string | undefined;
 }
 
 /** A name that is made of a value; undefined where the value is one that no path can hold (empty, too long): such data are left out of listings. */
@@ -24,31 +26,44 @@ export function nameOrNone(make: () => string): string | undefined {
 /**
  * The files of one data ID with their names: `<type>_<value>_<value>.<extension>`, of a dataset stored in parts `<type>.<component>_...`. Where several
  * calibrations are certified for the data ID each name also says when it is valid: `bias_13_from-20150101T000000_until-20160524T000000.fits`.
- * `component` leaves only files of that component.
+ * `component` leaves only files of that component ({@link filesOf}).
  */
 export function fileNames(view: View, type: DatasetType, component: string | null, rows: readonly DatasetRow[]): NamedFile[] {
   const named: NamedFile[] = [];
   for (const row of rows) {
     const validity = rows.length > 1 && row.validity !== null ? validityText(row.validity) : '';
-    for (const file of row.files) {
-      if (component !== null && file.component !== component) continue;
-      const name = nameOrNone(() => `${stem(view, type, row, file)}${validity}${file.extension}`);
-      if (name !== undefined) named.push({ name, row, file });
+    for (const one of filesOf(row, component)) {
+      const name = nameOrNone(() => `${stem(view, type, row, one)}${validity}${one.file.extension}`);
+      if (name !== undefined) named.push({ name, row, ...one });
     }
   }
   return named;
 }
 
+/** FITS files of which parts can be had by themselves; not those that are compressed as a whole. */
+const FITS = /\.(?:fits?|fts|fz)$/;
+
+/** The files of a dataset; with `component` the one that holds it, else, of a dataset stored whole in a FITS file, the HDU of that name. */
+export function filesOf({ files }: DatasetRow, component: string | null): readonly Pick<NamedFile, 'file' | 'hdu'>[] {
+  if (component === null) return files.map((file) => ({ file }));
+  const stored = files.filter((file) => file.component === component);
+  if (stored.length > 0) return stored.map((file) => ({ file }));
+  const whole = files.filter((file) => file.component === null && FITS.test(file.extension));
+  return whole.map((file) => ({ file, hdu: component.toUpperCase() }));
+}
+
 /** The unlisted short names of one data ID's files: `<type>.<extension>`, and the long name without its validity. */
-export function shortNames(view: View, type: DatasetType, { row, file }: NamedFile): string[] {
-  return [`${typeName(type, file)}${file.extension}`, `${stem(view, type, row, file)}${file.extension}`];
+export function shortNames(view: View, type: DatasetType, named: NamedFile): string[] {
+  const { extension } = named.file;
+  return [`${typeName(type, named)}${extension}`, `${stem(view, type, named.row, named)}${extension}`];
 }
 
-function typeName(type: DatasetType, file: StoredFile): string {
-  return file.component === null ? type.name : `${type.name}.${file.component}`;
+function typeName(type: DatasetType, { file, hdu }: Pick<NamedFile, 'file' | 'hdu'>): string {
+  const component = hdu === undefined ? file.component : encodeValue(hdu.toLowerCase());
+  return component === null ? type.name : `${type.name}.${component}`;
 }
 
-function stem(view: View, type: DatasetType, row: DatasetRow, file: StoredFile): string {
+function stem(view: View, type: DatasetType, row: DatasetRow, file: Pick<NamedFile, 'file' | 'hdu'>): string {
   const { required } = type.dimensions;
   let text = typeName(type, file);
   for (let i = 0; i < required.length; i++) {

@@ -3,6 +3,7 @@
 import type { Catalogue } from '../../registry/contract.js';
 import type { Invalidation, NodeId } from '../contract.js';
 import type { TreeContext } from './context.js';
+import { BoxDirectory } from './cutouts.js';
 import { DataIdDirectory } from './data-id-directory.js';
 import { DatasetFile } from './dataset-file.js';
 import { CollectionsDirectory, TypesDirectory } from './directories.js';
@@ -82,12 +83,12 @@ function resolves(directory: DirectoryNode, name: string): boolean {
 
 /** A name in a leaf that now leads to another dataset, or to none. */
 function compareFile(file: DatasetFile, found: Invalidation[]): void {
-  if (!(file.parent instanceof DataIdDirectory)) return;
+  if (!(file.parent instanceof DataIdDirectory || file.parent instanceof BoxDirectory)) return;
   const now = namesNow(file.parent);
   if (now.get(file.name) !== file.uuid) found.push({ kind: 'entry', parent: file.parent.id, name: file.name });
 }
 
-function namesNow(directory: DataIdDirectory): Map<string, string> {
+function namesNow(directory: DataIdDirectory | BoxDirectory): Map<string, string> {
   try {
     return new Map(directory.files().map(({ name, row }) => [name, row.uuid]));
   } catch {
