@@ -118,6 +118,12 @@ export class Evictor {
     this.grew(size);
   }
 
+  /** What was counted as a part of a large object is an object now. */
+  completed(path: string, size: number): void {
+    this.#recent.set(path, size);
+    this.#objects++;
+  }
+
   /** This process stored so many bytes, as of a part of a large object. */
   grew(size: number): void {
     this.#brought += this.#settings.quota === undefined ? 0 : size;

@@ -34,6 +34,7 @@ import { quarantinedIn } from './quarantine.js';
 import { describeDamage } from './scrub.js';
 import { ScrubSchedule } from './scrub-schedule.js';
 import { removeAbandoned } from './temporary.js';
+import { verifyingOpener } from './verified-origin.js';
 import { openMember } from './zip.js';
 
 export interface CacheLogger {
@@ -62,7 +63,10 @@ export interface CacheSettings {
   readonly logger?: CacheLogger | undefined;
   /** Bytes up to which content is brought here whole, and checked, before its first byte is served; default {@link DEFAULT_WHOLE_SIZE}. */
   readonly wholeSize?: number | undefined;
-  /** Digests of chunks, where a signed manifest publishes them. */
+  /**
+   * Digests of chunks, where a signed manifest publishes them. Then nothing is served that was not checked first: what has no such digests is brought here
+   * whole, and parts of it are not to be had.
+   */
   readonly chunkDigests?: ChunkDigestLookup | undefined;
   /** Hears of content that is open by chunk and turned out to be wrong: nothing of it may be shown any more. */
   readonly onBroken?: ((id: number, error: ButlerfsError) => void) | undefined;
@@ -73,6 +77,8 @@ export interface CacheSettings {
 export const DEFAULT_WHOLE_SIZE = 64 * 2 ** 20;
 /** The cache is emptied down to this share of its limit to make room for chunks, so that it is not due again at once. */
 const LOW_WATER = 0.9;
+/** The chunk map grows too, and a file system takes blocks of its own. */
+const ROOM_MARGIN = 65_536;
 /** Milliseconds between attempts to make room in a cache that is in use from end to end. */
 const ROOM_INTERVAL = 1000;
 
@@ -139,7 +145,7 @@ class DiskCache implements ObjectCache {
     this.#memory = new MemoryContents(layout, this.#observer);
     this.#large = this.#openLarge();
     this.#parts = new FitsParts({
-      openOrigin: settings.openOrigin,
+      openOrigin: settings.chunkDigests === undefined ? settings.openOrigin : verifyingOpener(settings.openOrigin, settings.chunkDigests),
       ensure: (request, signal, fresh) => this.#ensure(request, signal, fresh),
       openIfPresent: (request) => this.#quickReader.openIfPresent(request),
       close: (object) => this.#quickReader.close(object),
@@ -310,7 +316,12 @@ class DiskCache implements ObjectCache {
   }
 
   #memberSource(request: ObjectRequest, member: string): Source {
-    const archive: ObjectRequest = { origin: request.origin, identity: ARCHIVE_IDENTITY };
+    const published = this.#settings.chunkDigests?.(request.origin);
+    const archive: ObjectRequest = {
+      origin: request.origin,
+      identity: ARCHIVE_IDENTITY,
+      ...(published === undefined ? {} : { digest: published.whole, size: published.size }),
+    };
     return {
       name: nameOf(request),
       open: async (fresh, signal) => {
@@ -377,6 +388,7 @@ class DiskCache implements ObjectCache {
         received: (bytes) => (this.#fetchedBytes += bytes),
         room: (bytes) => this.#room(bytes),
         stored: (bytes) => this.#evictor.grew(bytes),
+        completed: (path, size) => this.#evictor.completed(path, size),
         wrong: (error) => this.#observer.wrong(error),
         diskFailed: (error) => void this.#health.failed(diskError(error, 'storing parts of large files', this.#layout.directory)),
         broken: (id, error) => onBroken?.(id, error),
@@ -387,7 +399,7 @@ class DiskCache implements ObjectCache {
   /** Whether the cache may grow by so many bytes, after evicting where that helps. */
   async #room(bytes: number): Promise<boolean> {
     const { limit } = this.#settings;
-    const fits = (): boolean => this.#evictor.hasRoom(bytes);
+    const fits = (): boolean => this.#evictor.hasRoom(bytes + ROOM_MARGIN);
     if (fits()) return true;
     if (performance.now() - this.#roomTriedAt < ROOM_INTERVAL) return false;
     this.#roomTriedAt = performance.now();

@@ -90,17 +90,19 @@ export class ChunkFile {
     throw new ButlerfsError('cache-failed', { what: `reading ${this.#paths.data}`, why: `it ends at ${offset + bytesRead}` });
   }
 
-  /** Makes the whole file an object of this name, durably. Open descriptors go on reading it. */
-  async publish(target: string): Promise<void> {
+  /** Makes the whole file an object of this name, durably; false where there was one already. Open descriptors go on reading it. */
+  async publish(target: string): Promise<boolean> {
     await this.#data.sync();
     const directory = dirname(target);
     const made = await mkdir(directory, { recursive: true, mode: 0o700 });
     const present = await stat(target).catch(() => undefined);
-    if (present?.size === this.#size) await rm(this.#paths.data, { force: true });
-    else await rename(this.#paths.data, target);
+    const isNew = present?.size !== this.#size;
+    if (isNew) await rename(this.#paths.data, target);
+    else await rm(this.#paths.data, { force: true });
     await syncDirectory(directory);
     if (made !== undefined) await syncDirectory(dirname(directory));
     await rm(this.#paths.map, { force: true });
+    return isNew;
   }
 
   /** Removes what is here, for all processes. */

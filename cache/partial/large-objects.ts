@@ -39,6 +39,8 @@ export interface LargeObserver {
   room(bytes: number): Promise<boolean>;
   /** The cache grew by so many bytes. */
   stored(bytes: number): void;
+  /** What was stored by chunk is now an object at `path`. */
+  completed(path: string, size: number): void;
   wrong(error: ButlerfsError): void;
   diskFailed(error: unknown): void;
   /** The content of an open one turned out to be wrong: nothing of it may be shown any more. */
@@ -66,7 +68,10 @@ export class LargeObjects {
     if (isKnownSmall || request.member !== undefined || this.#wrong.has(key)) return undefined;
     if (this.#opened.has(key)) return this.#opened.open(key, () => Promise.reject(new Error('it is open')));
     const stat = await this.#settings.openOrigin(request.origin).stat({ signal });
-    const digests = this.#settings.chunkDigests?.(request.origin);
+    const { chunkDigests } = this.#settings;
+    const digests = chunkDigests?.(request.origin);
+    // Where chunks are published, one that cannot be checked is not shown.
+    if (chunkDigests !== undefined && digests === undefined) return undefined;
     if (!isReadableByChunk(stat, known, digests, this.#settings.wholeSize)) return undefined;
     return this.#opened.open(key, () => this.#make(request, key, stat, digests));
   }
@@ -114,7 +119,8 @@ export class LargeObjects {
         diskFailed: (error) => observer.diskFailed(error),
         complete: async (whole, digest) => {
           await this.#pin(request, stat, digest);
-          await whole.publish(layout.object(digest));
+          const target = layout.object(digest);
+          if (await whole.publish(target)) observer.completed(target, size);
         },
         broken: (error) => {
           if (this.#wrong.size < MOST_WRONG) this.#wrong.add(key);

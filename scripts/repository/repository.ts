@@ -1,7 +1,7 @@
 /** Writes whole Gen3 repositories for the demo, the tests and the benchmarks. */
 
-import { createHash } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { createHash, randomFillSync } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { INSTRUMENT, SKYMAP, centralPatches, planVisits, writeInstrument, writeSkyMap, writeVisits } from './dimensions.js';
 import { fitsFile } from './fits.js';
@@ -122,6 +122,40 @@ export function writeLargeRegistry(directory: string, count: number): void {
       });
     });
   });
+}
+
+/**
+ * Writes a repository of `count` datasets `visitSummary` of `size` bytes each, with their digests: for tests and benchmarks of large files. The bytes are no
+ * tables, and no two blocks of them are the same.
+ */
+export function writeLargeFiles(directory: string, count: number, size: number): WrittenDataset[] {
+  const written: WrittenDataset[] = [];
+  const visits = planVisits(count, ['g']);
+  const block = randomFillSync(Buffer.alloc(Math.min(size, 2 ** 22)));
+  withRegistry(directory, (registry) => {
+    const type = registry.datasetType('visitSummary', 'ExposureCatalog', ['instrument', 'visit']);
+    writeInstrument(registry, ['g'], [0]);
+    writeVisits(registry, visits);
+    visits.forEach((visit, index) => {
+      const path = visitPath(SURVEY_RUN, type.name, visit);
+      mkdirSync(dirname(join(directory, path)), { recursive: true });
+      const hash = createHash('blake2b512');
+      const file = openSync(join(directory, path), 'w');
+      for (let offset = 0; offset < size; offset += block.length) {
+        block.writeUInt32LE(offset / block.length, 0);
+        block.writeUInt32LE(index, 4);
+        const part = block.subarray(0, Math.min(block.length, size - offset));
+        hash.update(part);
+        writeSync(file, part);
+      }
+      closeSync(file);
+      const checksum = hash.digest('hex');
+      const dataId = { instrument: INSTRUMENT, visit: visit.id };
+      registry.dataset({ type, dataId, run: SURVEY_RUN, path, size, checksum });
+      written.push({ type: type.name, dataId, run: SURVEY_RUN, path, size, checksum });
+    });
+  });
+  return written;
 }
 
 function withRegistry(directory: string, fill: (registry: RegistryWriter) => void): void {
