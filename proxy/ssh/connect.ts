@@ -63,12 +63,23 @@ async function connectThrough(
     });
   }
   const last = through.at(-1);
-  if (last === undefined) return login(host, await dial(host, settings), settings, () => undefined);
+  if (last === undefined)
+    return login(
+      host,
+      () => dial(host, settings),
+      settings,
+      () => undefined,
+    );
   // Of a list, each host is reached through those before it; the first as its own settings say.
   const before = through.length > 1 ? through.slice(0, -1) : undefined;
   const jump = await connectThrough(await hostSettings(last, settings.files), before, settings, depth + 1);
   try {
-    return await login(host, await forward(jump.client, host, settings), settings, () => jump.close());
+    return await login(
+      host,
+      () => forward(jump.client, host, settings),
+      settings,
+      () => jump.close(),
+    );
   } catch (error) {
     jump.close();
     throw error;
@@ -143,9 +154,11 @@ function forward(jump: Client, host: HostSettings, settings: ConnectSettings): P
   });
 }
 
-async function login(host: HostSettings, socket: Duplex, settings: ConnectSettings, after: () => void): Promise<Connected> {
+async function login(host: HostSettings, reach: () => Promise<Duplex>, settings: ConnectSettings, after: () => void): Promise<Connected> {
   const name: KnownName = { host: host.hostKeyAlias ?? host.hostName, port: host.hostKeyAlias === undefined ? host.port : 22 };
   const [known, identities] = await Promise.all([readKnownHosts(host.knownHosts), findIdentities(host, settings.password(host))]);
+  // Only now: whatever happens to the socket from here on is heard.
+  const socket = await reach();
   const client = new ssh2.Client();
   const late = { code: 'remote-timeout', why: 'nobody could log in' } as const;
   await step<undefined>(host, settings, late, (resolve, reject) => {
