@@ -12,8 +12,9 @@ import { ContentFile } from './content-file.js';
 import { DatasetFile } from './dataset-file.js';
 import { DirectoryNode, type Listing, type TreeNode } from './node.js';
 
-/** Sequences that are followed at a time. */
+/** Sequences that are followed at a time, and files that a next one may follow. */
 const SEQUENCES = 8;
+const RECENT = 16;
 const FIRST = 2;
 /** Files named ahead of the one that is opened, at most, and their bytes. */
 const MOST_FILES = 32;
@@ -21,12 +22,13 @@ const MOST_BYTES = 64 * 2 ** 20;
 /** Sequences in directories with more entries are not followed: finding a place in them takes too long. */
 const LONGEST = 200_000;
 
+type Names = readonly string[];
+
 interface Sequence {
-  /** Components of the path of the file that was opened last. */
-  names: readonly string[];
-  /** Which component changes; undefined before a second file came. */
-  level: number | undefined;
-  listing: Listing | undefined;
+  /** Components of the path of the file that was opened last, and which of them changes. */
+  names: Names;
+  readonly level: number;
+  readonly listing: Listing;
   /** Position in the listing of the file that was opened last, and the one after the last that was named. */
   at: number;
   named: number;
@@ -37,6 +39,7 @@ export class FollowingFiles {
   readonly #content: ContentSource;
   /** The latest last. */
   #sequences: Sequence[] = [];
+  #recent: Names[] = [];
 
   constructor(content: ContentSource) {
     this.#content = content;
@@ -45,45 +48,48 @@ export class FollowingFiles {
   /** A file is being opened. `isHere`: its content need not be fetched. */
   opened(file: ContentFile, isHere: boolean): void {
     // What is here already may have been fetched ahead; without any sequence there is nothing to follow.
-    if (isHere && !this.#sequences.some(({ level }) => level !== undefined)) return;
+    if (isHere && this.#sequences.length === 0) return;
     const chain = chainOf(file);
     const names = chain.map(({ name }) => name);
-    const index = this.#sequences.findIndex((sequence) => this.#follows(sequence, chain, names));
-    if (index < 0) {
-      if (!isHere) this.#remember({ names, level: undefined, listing: undefined, at: 0, named: 0, ahead: 0 });
-      return;
-    }
-    const [sequence] = this.#sequences.splice(index, 1);
-    this.#remember(sequence!);
-    this.#nameNext(sequence!, chain);
+    const sequence = this.#next(chain, names) ?? this.#begin(chain, names);
+    keep(this.#recent, names, RECENT);
+    if (sequence === undefined) return;
+    this.#sequences = this.#sequences.filter((other) => other !== sequence);
+    keep(this.#sequences, sequence, SEQUENCES);
+    this.#nameNext(sequence, chain);
   }
 
   /** The tree is another: its listings are no longer what they were. */
   clear(): void {
     this.#sequences = [];
+    this.#recent = [];
   }
 
-  #remember(sequence: Sequence): void {
-    this.#sequences.push(sequence);
-    if (this.#sequences.length > SEQUENCES) this.#sequences.shift();
+  /** The sequence of which this is the next file. */
+  #next(chain: readonly TreeNode[], names: Names): Sequence | undefined {
+    const isDataset = chain.at(-1) instanceof DatasetFile;
+    const found = this.#sequences.findLast(({ names: former, level, listing, at }) => {
+      return onlyDifference(former, names, isDataset) === level && at + 1 < listing.count && listing.at(at + 1).name === names[level];
+    });
+    if (found !== undefined) Object.assign(found, { names, at: found.at + 1 });
+    return found;
   }
 
-  /** Whether the file comes right after the last of the sequence; takes it in then. */
-  #follows(sequence: Sequence, chain: readonly TreeNode[], names: readonly string[]): boolean {
-    const level = onlyDifference(sequence.names, names, chain.at(-1) instanceof DatasetFile);
-    if (level === undefined || (sequence.level !== undefined && sequence.level !== level)) return false;
-    const directory = chain[level]!.parent;
-    if (directory === undefined) return false;
-    sequence.listing ??= shortListing(directory);
-    const { listing } = sequence;
-    if (listing === undefined) return false;
-    const at = sequence.level === undefined ? positionOf(listing, names[level]!) : sequence.at + 1;
-    if (at < 1 || at >= listing.count || listing.at(at).name !== names[level] || listing.at(at - 1).name !== sequence.names[level]) {
-      sequence.listing = sequence.level === undefined ? undefined : listing;
-      return false;
+  /** A new sequence, where the file follows another that was opened lately. Of several the innermost level that goes on: all bands, then the next patch. */
+  #begin(chain: readonly TreeNode[], names: Names): Sequence | undefined {
+    const isDataset = chain.at(-1) instanceof DatasetFile;
+    const levels = new Map<number, Names>();
+    for (const former of this.#recent) {
+      const level = onlyDifference(former, names, isDataset);
+      if (level !== undefined) levels.set(level, former);
     }
-    Object.assign(sequence, { names, level, at });
-    return true;
+    for (const [level, former] of [...levels].sort(([a], [b]) => b - a)) {
+      const listing = chain[level]!.parent === undefined ? undefined : shortListing(chain[level]!.parent);
+      const at = listing === undefined ? -1 : positionOf(listing, names[level]!);
+      if (listing === undefined || at < 1 || at + 1 >= listing.count || listing.at(at - 1).name !== former[level]) continue;
+      return { names, level, listing, at, named: at + 1, ahead: 0 };
+    }
+    return undefined;
   }
 
   #nameNext(sequence: Sequence, chain: readonly TreeNode[]): void {
@@ -94,15 +100,20 @@ export class FollowingFiles {
     if (sequence.named - at - 1 > ahead / 2) return;
     const requests: ObjectRequest[] = [];
     let bytes = 0;
-    const end = Math.min(at + 1 + ahead, listing!.count);
+    const end = Math.min(at + 1 + ahead, listing.count);
     for (; sequence.named < end && bytes < MOST_BYTES; sequence.named++) {
-      const file = fileAt(listing!.at(sequence.named).node(), chain, level! + 1);
+      const file = fileAt(listing.at(sequence.named).node(), chain, level + 1);
       if (file?.size == null || file.size > MOST_BYTES / 4) continue;
       bytes += file.size;
       requests.push(file.request());
     }
     if (requests.length > 0) this.#content.expect(requests);
   }
+}
+
+function keep<T>(list: T[], item: T, most: number): void {
+  list.push(item);
+  if (list.length > most) list.shift();
 }
 
 /** The nodes from below the root down to the file. */

@@ -2,6 +2,7 @@
 
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ObjectRequest } from '../../cache/contract.js';
 import { openReader } from '../../cache/reader.js';
 import { type Attributes, type Entry, isWaiting, ROOT, type Waiting } from '../../fs/contract.js';
 import { readFully } from '../../fs/read-fully.js';
@@ -46,7 +47,13 @@ export function treeOf(
   {
     collections = [],
     defaults = {},
-  }: { readonly collections?: readonly string[]; readonly defaults?: Readonly<Record<string, DataIdValue>> } = {},
+    onExpect = () => undefined,
+  }: {
+    readonly collections?: readonly string[];
+    readonly defaults?: Readonly<Record<string, DataIdValue>>;
+    /** Hears of what the tree would have fetched ahead. */
+    readonly onExpect?: (requests: readonly ObjectRequest[]) => void;
+  } = {},
 ): TreeOf {
   const cache = join(scratch, 'cache');
   mkdirSync(cache, { recursive: true });
@@ -65,7 +72,7 @@ export function treeOf(
       readPartial: never,
       advance: () => undefined,
       closePartial: () => undefined,
-      expect: () => undefined,
+      expect: onExpect,
       size: never,
       status: never,
       read: readFully,
