@@ -113,7 +113,12 @@ function factsOf(status: MountStatus): (readonly [string, string])[] {
     ['catalogue', `version ${catalogue.version}, ${catalogue.datasets} datasets, read ${instant(catalogue.readAt)}`],
     ...(status.publication === undefined
       ? []
-      : [['published', `serial ${status.publication.serial} of ${status.publication.time}, signed by ${status.publication.keyId}`] as const]),
+      : [
+          [
+            'published',
+            `serial ${status.publication.serial} of ${status.publication.time}, signed by ${status.publication.keyId}`,
+          ] as const,
+        ]),
     ['cache', `${formatSize(cache.bytes)} of ${formatSize(cache.limit)} in ${cache.directory}`],
     ...cacheFacts(cache),
     ['fetches', `${cache.fetches} (${formatSize(cache.fetchedBytes)}), ${failures}, ${cache.inFlight} under way`],
@@ -130,7 +135,8 @@ function cacheFacts(cache: CacheStatistics): (readonly [string, string])[] {
   if (cache.kept > 0) used.push(`${cache.kept} kept (${formatSize(cache.keptBytes)})`);
   if (cache.quarantined > 0) used.push(`${cache.quarantined} damaged and set aside`);
   facts.push(['cache use', used.join(', ')]);
-  if (cache.free !== null && cache.floor !== null) facts.push(['disk', `${formatSize(cache.free)} free, ${formatSize(cache.floor)} stay free`]);
+  if (cache.free !== null && cache.floor !== null)
+    facts.push(['disk', `${formatSize(cache.free)} free, ${formatSize(cache.floor)} stay free`]);
   if (cache.quota !== null) facts.push(['quota', `${formatSize(cache.brought)} of ${formatSize(cache.quota)}`]);
   const { scrub } = cache;
   if (scrub !== null) {

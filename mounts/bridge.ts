@@ -3,7 +3,7 @@
 import type { ObjectRequest } from '../cache/contract.js';
 import type { SerializedError } from '../common/errors.js';
 import type { KernelStatistics } from './contract.js';
-import type { TreeSettings, ViewReady } from './tree-host.js';
+import type { CatalogueFiles, TreeSettings, ViewReady } from './tree-host.js';
 
 /** What the reader thread is started with. */
 export interface ReaderSettings extends TreeSettings {
@@ -16,7 +16,7 @@ export type ToReader =
   | { readonly kind: 'serve'; readonly device: number }
   | { readonly kind: 'settled'; readonly token: number; readonly value: unknown }
   | { readonly kind: 'failed'; readonly token: number; readonly error: SerializedError }
-  | { readonly kind: 'catalogue'; readonly file: string }
+  | { readonly kind: 'catalogue'; readonly files: CatalogueFiles }
   /** Content that is open by chunk turned out to be wrong. */
   | { readonly kind: 'broken'; readonly id: number }
   | { readonly kind: 'statistics'; readonly token: number }

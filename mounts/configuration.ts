@@ -35,7 +35,10 @@ const sourceSchema = z.strictObject({
   repository: z.string().min(1),
   collections: texts.optional(),
   default: z.record(z.string(), text).optional(),
-  'public-key': z.string().regex(/^(ed25519:|\/)/, 'must be ed25519:BASE64 or an absolute path').optional(),
+  'public-key': z
+    .string()
+    .regex(/^(ed25519:|\/)/, 'must be ed25519:BASE64 or an absolute path')
+    .optional(),
 });
 
 const credentialSchema = z

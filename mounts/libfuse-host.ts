@@ -5,7 +5,7 @@ import { LibfuseMount } from '../fs/libfuse/mount.js';
 import { readFully } from '../fs/read-fully.js';
 import type { KernelStatistics } from './contract.js';
 import { ServedTree } from './served-tree.js';
-import type { AttachSettings, TreeHost, TreeServices, TreeSettings, ViewReady } from './tree-host.js';
+import type { AttachSettings, CatalogueFiles, TreeHost, TreeServices, TreeSettings, ViewReady } from './tree-host.js';
 import { waitFor } from './waiting.js';
 
 /** Seconds for which the kernel may go by what it was told, at most: it cannot be told that something changed. */
@@ -75,9 +75,9 @@ export class LibfuseHost implements TreeHost {
     });
   }
 
-  replaceCatalogue(file: string): Promise<void> {
+  replaceCatalogue(files: CatalogueFiles): Promise<void> {
     try {
-      this.#served?.replaceCatalogue(file);
+      this.#served?.replaceCatalogue(files);
       this.#mount?.expireNames();
     } catch (error) {
       this.#services.onError('/', 'update', asButlerfsError(error));

@@ -7,7 +7,7 @@ import { runErrand } from '../fs/run-errand.js';
 import type { FromReader, ToReader } from './bridge.js';
 import type { KernelStatistics } from './contract.js';
 import { KernelThread } from './kernel-thread.js';
-import type { AttachSettings, TreeHost, TreeServices, TreeSettings, ViewReady } from './tree-host.js';
+import type { AttachSettings, CatalogueFiles, TreeHost, TreeServices, TreeSettings, ViewReady } from './tree-host.js';
 
 /** Milliseconds for the reader thread to say its numbers. */
 const STATISTICS_DEADLINE = 5_000;
@@ -82,10 +82,10 @@ export class ReaderHost implements TreeHost {
     });
   }
 
-  replaceCatalogue(file: string): Promise<void> {
+  replaceCatalogue(files: CatalogueFiles): Promise<void> {
     return new Promise((resolve) => {
       this.#updated = resolve;
-      this.#thread.tell({ kind: 'catalogue', file });
+      this.#thread.tell({ kind: 'catalogue', files });
       void this.ended.then(resolve);
     });
   }

@@ -14,6 +14,7 @@ import { readPresent } from '../fs/present-read.js';
 import type { FromReader, ReaderSettings, ToReader } from './bridge.js';
 import { Questions } from './questions.js';
 import { ServedTree } from './served-tree.js';
+import type { CatalogueFiles } from './tree-host.js';
 
 const settings = workerData as ReaderSettings;
 const port = parentPort!;
@@ -110,7 +111,7 @@ class ReaderThread {
           this.#invalidate(this.#served.tree.brokenContent(message.id));
           break;
         case 'catalogue':
-          this.#replaceCatalogue(message.file);
+          this.#replaceCatalogue(message.files);
           break;
         case 'statistics':
           say({ kind: 'statistics', token: message.token, statistics: this.#statistics() });
@@ -127,9 +128,9 @@ class ReaderThread {
     say({ kind: 'invalidate', frames: invalidations.map((invalidation) => notificationFrame(invalidation)) });
   }
 
-  #replaceCatalogue(file: string): void {
+  #replaceCatalogue(files: CatalogueFiles): void {
     try {
-      this.#invalidate(this.#served.replaceCatalogue(file));
+      this.#invalidate(this.#served.replaceCatalogue(files));
     } catch (error) {
       say({ kind: 'error', path: '/', operation: 'update', error: serializeError(error) });
     }

@@ -4,6 +4,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ButlerfsError } from '../common/errors.js';
 import { didYouMean, nearestNames } from '../common/nearest.js';
+import { readPublicKey } from './publication/keys.js';
 import type { Configuration, NamedSource } from './configuration.js';
 
 export interface ParsedSource {
@@ -16,7 +17,13 @@ export interface ParsedSource {
   readonly named?: NamedSource;
 }
 
-const SCHEMES_OF_LATER_VERSIONS = ['ssh', 'sftp', 'postgresql', 'postgres', 'mysql', 'mariadb', 's3', 'gs', 'webdav', 'davs'];
+/** The public key that the configuration gives for a source. Throws `usage` for one that is none. */
+export function configuredKey(named: NamedSource | undefined): string | undefined {
+  const text = named?.['public-key'];
+  return text === undefined ? undefined : readPublicKey(text);
+}
+
+const SCHEMES_OF_LATER_VERSIONS = ['sftp', 'postgresql', 'postgres', 'mysql', 'mariadb', 's3', 'gs', 'webdav', 'davs'];
 
 /**
  * A text without a slash that the configuration names is that repository; `./name` is the directory of the same name.
@@ -36,7 +43,7 @@ export function parseSource(source: string, configuration: Configuration, workin
     throw new ButlerfsError('not-a-repository', {
       what: `source '${source}'`,
       why: 'neither a repository of the configuration nor a directory here',
-      advice: didYouMean(nearestNames(source, names)) ?? 'give a directory, an http(s):// URL or a configured name',
+      advice: didYouMean(nearestNames(source, names)) ?? 'give a directory, an http(s):// or ssh:// URL or a configured name',
     });
   }
   return { asGiven: repository, repository, isDirectory };
@@ -49,24 +56,25 @@ function parseLocation(text: string, workingDirectory: string): { repository: st
   if (SCHEMES_OF_LATER_VERSIONS.includes(scheme)) {
     throw new ButlerfsError('unsupported', {
       what: `${scheme}:// sources are not in this version`,
-      advice: 'give a directory or an http(s):// URL',
+      advice: scheme === 'sftp' ? 'write ssh:// in its place' : 'give a directory or an http(s):// or ssh:// URL',
     });
   }
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (scheme === 'file' && url !== undefined && url.host === '') {
     return { repository: withoutConfigurationName(resolve('/', decodeURIComponent(url.pathname))), isDirectory: true };
   }
-  if (url === undefined || (scheme !== 'http' && scheme !== 'https')) {
+  if (url === undefined || (scheme !== 'http' && scheme !== 'https' && scheme !== 'ssh')) {
     throw new ButlerfsError('usage', {
       what: `source '${scheme}://...' is not a URL that can be read`,
-      advice: 'give a directory or an http(s):// URL',
+      advice: 'give a directory or an http(s):// or ssh:// URL',
     });
   }
-  if (url.username !== '' || url.password !== '') {
+  // The user name at an SSH host is no secret, and part of where the repository is.
+  if ((url.username !== '' && scheme !== 'ssh') || url.password !== '') {
     throw new ButlerfsError('usage', {
       what: `source on ${url.host}`,
       why: 'a URL with a password shows it to every user of this host',
-      advice: 'put the credentials into ~/.netrc or the configuration file',
+      advice: `put the credentials into ${scheme === 'ssh' ? '' : '~/.netrc or '}the configuration file`,
     });
   }
   url.hash = '';

@@ -10,7 +10,9 @@ import { openView } from '../fs/tree/view.js';
 import type { Catalogue } from '../registry/contract.js';
 import { openCatalogue } from '../registry/sqlite/open.js';
 import { originOf } from './origins.js';
-import type { TreeSettings, ViewReady } from './tree-host.js';
+import { coveredRequest } from './publication/coverage.js';
+import { DigestsFile } from './publication/digests-file.js';
+import type { CatalogueFiles, TreeSettings, ViewReady } from './tree-host.js';
 
 /** What must come from elsewhere, or may have to. */
 export type ContentQuestions = Omit<ContentSource, 'reader' | 'onHit' | 'request'>;
@@ -20,12 +22,14 @@ export class ServedTree {
   readonly ready: ViewReady;
   readonly #settings: TreeSettings;
   #catalogue: Catalogue;
+  #digests: DigestsFile | undefined;
   #hits = 0;
 
   /** Throws `cache-failed` where the catalogue cannot be read, `unknown-collection` where the search path does not resolve. */
   constructor(settings: TreeSettings, questions: ContentQuestions) {
     this.#settings = settings;
     this.#catalogue = requireCatalogue(settings.catalogueFile);
+    this.#digests = openDigests(settings.digestsFile);
     const view = { collections: settings.collections, order: [] };
     const defaults = new Map(Object.entries(settings.defaults));
     this.tree = new Tree({
@@ -46,17 +50,20 @@ export class ServedTree {
   }
 
   /** Goes over to another catalogue file. Returns what the kernel must forget. */
-  replaceCatalogue(file: string): Invalidation[] {
-    const former = this.#catalogue;
-    const next = requireCatalogue(file);
+  replaceCatalogue({ catalogueFile, digestsFile }: CatalogueFiles): Invalidation[] {
+    const [former, formerDigests] = [this.#catalogue, this.#digests];
+    const next = requireCatalogue(catalogueFile);
+    this.#digests = openDigests(digestsFile);
     const invalidations = this.tree.replaceCatalogue(next);
     this.#catalogue = next;
     former.close();
+    formerDigests?.close();
     return invalidations;
   }
 
   close(): void {
     this.#catalogue.close();
+    this.#digests?.close();
   }
 
   #content(questions: ContentQuestions): ContentSource {
@@ -67,15 +74,23 @@ export class ServedTree {
       onHit: () => {
         this.#hits++;
       },
-      request: ({ location, member, size, checksum }, identity): ObjectRequest => ({
-        origin: originOf(repositoryUrl, location),
-        identity,
-        ...(member === null ? {} : { member }),
-        ...(size === null ? {} : { size }),
-        ...(checksum === null ? {} : { digest: { algorithm: 'blake2b512', hex: checksum } }),
-      }),
+      request: ({ location, member, size, checksum }, identity): ObjectRequest => {
+        const request: ObjectRequest = {
+          origin: originOf(repositoryUrl, location),
+          identity,
+          ...(member === null ? {} : { member }),
+          ...(size === null ? {} : { size }),
+          ...(checksum === null ? {} : { digest: { algorithm: 'blake2b512', hex: checksum } }),
+        };
+        const digests = this.#digests;
+        return digests === undefined ? request : coveredRequest(request, () => digests.find(location));
+      },
     };
   }
+}
+
+function openDigests(file: string | undefined): DigestsFile | undefined {
+  return file === undefined ? undefined : new DigestsFile(file);
 }
 
 function requireCatalogue(file: string): Catalogue {

@@ -1,10 +1,14 @@
 /**
- * What is kept of one source between mounts: a directory below `<cache>/sources/`, named by the SHA-256 of the repository's URL.
+ * What is kept of one source between mounts: a directory below `<cache>/sources/`, named by the SHA-256 of the repository's URL; of a source that is trusted by
+ * a public key another one, for that key.
  *
  *     current                      JSON: which version counts, and of what
  *     butler-7.yaml                the repository's configuration as it was read
  *     registry-7.sqlite3           copy of a remote repository's registry
  *     catalogue-7.sqlite3          the catalogue made from it
+ *     manifest-7.json              of a published source, in place of the registry: the signed manifest that names the catalogue, and
+ *     digests-7.bin                the digests of its files (publication/)
+ *     trust.json                   the greatest serial number seen (publication/trust.ts)
  *     lock                         held while a version is made
  *
  * Invariants: files of a version never change once `current` has named it; `current` is replaced whole. So a reader needs no lock, and a crash at
@@ -33,13 +37,17 @@ export interface VersionFiles {
   /** Not there for a local repository, whose registry is read where it is. */
   readonly registry: string;
   readonly catalogue: string;
+  /** There for a published source only, as the following. */
+  readonly manifest: string;
+  readonly digests: string;
 }
 
 export class SourceStore {
   readonly directory: string;
 
-  constructor(cacheDirectory: string, repository: string) {
-    this.directory = join(cacheDirectory, 'sources', createHash('sha256').update(repository).digest('hex'));
+  constructor(cacheDirectory: string, repository: string, publicKey?: string) {
+    const name = publicKey === undefined ? repository : `${repository}\n${publicKey}`;
+    this.directory = join(cacheDirectory, 'sources', createHash('sha256').update(name).digest('hex'));
   }
 
   get lockFile(): string {
@@ -51,6 +59,8 @@ export class SourceStore {
       butlerYaml: join(this.directory, `butler-${version}.yaml`),
       registry: join(this.directory, `registry-${version}.sqlite3`),
       catalogue: join(this.directory, `catalogue-${version}.sqlite3`),
+      manifest: join(this.directory, `manifest-${version}.json`),
+      digests: join(this.directory, `digests-${version}.bin`),
     };
   }
 
@@ -75,7 +85,7 @@ export class SourceStore {
   async tidy(): Promise<void> {
     const current = await this.current();
     for (const name of await readdir(this.directory)) {
-      const version = Number(/^(?:butler|registry|catalogue)-(\d+)\./.exec(name)?.[1] ?? NaN);
+      const version = Number(/^(?:butler|registry|catalogue|manifest|digests)-(\d+)\./.exec(name)?.[1] ?? NaN);
       const isOutdated = current === undefined || version < current.version - 1 || version > current.version;
       if (/\.(part|tmp)$/.test(name) || (Number.isInteger(version) && isOutdated))
         await rm(join(this.directory, name), { force: true, recursive: true });

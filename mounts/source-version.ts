@@ -15,6 +15,7 @@ import { formatSize } from './units.js';
 import type { ObjectStat, Remote } from '../proxy/contract.js';
 import type { CatalogueInfo } from '../registry/contract.js';
 import type { Gen3Configuration } from '../registry/open.js';
+import type { Publication } from './contract.js';
 import type { SourceStore, SourceVersion } from './source-store.js';
 
 /** What a source is read with. */
@@ -25,6 +26,8 @@ export interface SourceParts {
   readonly store: SourceStore;
   /** Where the repository is a local directory. */
   readonly directory: string | undefined;
+  /** Key that the source must be published with. */
+  readonly publicKey?: string | undefined;
   readonly onProgress: (line: string) => void;
 }
 
@@ -33,6 +36,8 @@ export interface OpenVersion {
   readonly version: SourceVersion;
   readonly configuration: Gen3Configuration;
   readonly info: CatalogueInfo;
+  /** Of a published source. */
+  readonly publication?: Publication;
 }
 
 function digestOf(text: string): string {

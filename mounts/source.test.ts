@@ -203,7 +203,7 @@ describe.runIf(shared !== undefined)('a repository behind HTTP', () => {
   test('is fetched and indexed once, and again when its validator changes', async () => {
     const first = await open(url);
     expect(first).toMatchObject({ repository: url, info: { datasets: 401, repository: url } });
-    expect((await readFile(first.registryFile)).equals(await readFile(join(repository, 'gen3.sqlite3')))).toBe(true);
+    expect((await readFile(first.registryFile!)).equals(await readFile(join(repository, 'gen3.sqlite3')))).toBe(true);
     const second = await open(url);
     await second.refresh({ signal: never });
     expect(downloads()).toBe(1);

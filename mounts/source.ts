@@ -119,7 +119,11 @@ export async function openSource(
     const poll = open(Math.min(POLL_DEADLINE, deadline ?? POLL_DEADLINE), UNREACHABLE);
     const parts = { remote, poll, store, directory, publicKey, onProgress: settings.onProgress ?? (() => undefined) };
     try {
-      return new Source(parts, credentials, await (settings.offline === true ? withoutLook(parts, signal) : firstLook(parts, look, signal)));
+      return new Source(
+        parts,
+        credentials,
+        await (settings.offline === true ? withoutLook(parts, signal) : firstLook(parts, look, signal)),
+      );
     } finally {
       await look.close();
     }

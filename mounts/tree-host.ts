@@ -8,9 +8,14 @@ import type { ButlerfsError } from '../common/errors.js';
 import type { DataIdValue } from '../registry/contract.js';
 import type { KernelStatistics } from './contract.js';
 
+/** What can be replaced while it is served. */
+export type CatalogueFiles = Pick<TreeSettings, 'catalogueFile' | 'digestsFile'>;
+
 /** What is served. */
 export interface TreeSettings {
   readonly catalogueFile: string;
+  /** Of a published source: nothing is served that these digests, or the catalogue, do not vouch for. */
+  readonly digestsFile: string | undefined;
   readonly cacheDirectory: string;
   readonly verify: 'fetch' | 'open';
   /** URL of the repository's root, as its remote gives it. */
@@ -61,7 +66,7 @@ export interface TreeHost {
   attach(settings: AttachSettings): Promise<void>;
   statistics(): Promise<KernelStatistics>;
   /** Resolves when the new catalogue is served and the kernel was told what changed, as far as it can be told. */
-  replaceCatalogue(file: string): Promise<void>;
+  replaceCatalogue(files: CatalogueFiles): Promise<void>;
   /** Content that is open by chunk turned out to be wrong: the kernel shall forget what it has of it, as far as it can be told. */
   brokenContent(id: number): void;
   /** Unmounts lazily, and fails what still waits for a remote, so that nothing keeps the connection. Nothing where nothing is mounted. */

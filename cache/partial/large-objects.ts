@@ -97,7 +97,7 @@ export class LargeObjects {
     const { layout, observer } = this.#settings;
     const size = stat.size!;
     const chunkSize = digests?.chunkSize ?? CHUNK_SIZE;
-    const file = await this.#openFile(nameOf(key, stat, chunkSize), size, chunkSize, request.origin);
+    const file = await this.#openFile(nameOf(key, stat, chunkSize, digests !== undefined), size, chunkSize, request.origin);
     const origin = this.#settings.openOrigin(request.origin);
     const object: PartialObject = new PartialObject({
       name: request.origin,
@@ -190,10 +190,10 @@ function keyOf(request: ObjectRequest): string {
   ]);
 }
 
-/** Another version of the origin is another partial object. */
-function nameOf(key: string, { size, validator }: ObjectStat, chunkSize: number): string {
+/** Another version of the origin is another partial object; so is one whose chunks were not checked when they came. */
+function nameOf(key: string, { size, validator }: ObjectStat, chunkSize: number, isVerified: boolean): string {
   return createHash('sha256')
-    .update(JSON.stringify([key, size, validator, chunkSize]))
+    .update(JSON.stringify([key, size, validator, chunkSize, isVerified]))
     .digest('hex');
 }
 
