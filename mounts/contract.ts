@@ -2,6 +2,7 @@
 
 import type { CacheStatistics, ObjectRequest } from '../cache/contract.js';
 import type { CatalogueInfo } from '../registry/contract.js';
+import type { TreeSettings } from './tree-host.js';
 import type { TRANSPORTS } from './transports.js';
 
 /** Options of `butlerfs mount`, checked and complete. Plain data: it travels to the daemon. */
@@ -110,6 +111,8 @@ export interface Mounted {
   refresh(): Promise<CatalogueInfo>;
   /** Goes offline, or online again; resolves when it is so. */
   setOffline(isOffline: boolean): Promise<void>;
+  /** What is served, for those who look at it beside the mount. */
+  treeSettings(): TreeSettings;
   /** Brings content into the cache, as a reader would. Rejects as `ObjectCache.ensure` does. */
   fetch(request: ObjectRequest, signal: AbortSignal): Promise<void>;
   /** Unmounts (lazily: open files stay readable until closed) and resolves when all is closed. Idempotent. */

@@ -8,6 +8,7 @@ import { ButlerfsError } from '../common/errors.js';
 import { askDaemon, serveControl } from './control.js';
 import type { Controlled, ControlServer } from './control.js';
 import type { MountStatus } from './contract.js';
+import type { TreeSettings } from './tree-host.js';
 
 /** Typed, where the matcher itself is `any`. */
 const containing = (text: string): unknown => expect.stringContaining(text);
@@ -62,6 +63,18 @@ const status: MountStatus = {
   logFile: null,
 };
 
+const tree: TreeSettings = {
+  catalogueFile: '/c/catalogue',
+  digestsFile: '/c/digests',
+  cacheDirectory: '/c',
+  verify: 'fetch',
+  repositoryUrl: 'file:///repo',
+  collections: ['a'],
+  defaults: { instrument: 'HSC', visit: 1 },
+  aliases: { chip: 'detector' },
+  owner: { uid: 1, gid: 2 },
+};
+
 let directory: string;
 let socket: string;
 let server: ControlServer;
@@ -84,6 +97,7 @@ beforeEach(async () => {
       },
       refresh: () =>
         Promise.reject(new ButlerfsError('remote-timeout', { what: 'refreshing', where: 'https://host/repo', cause: new Error('inner') })),
+      treeSettings: () => tree,
       setOffline: (isOffline) => Promise.resolve(void offline.push(isOffline)),
       fetch: (request) => Promise.resolve(void fetched.push(request.origin)),
       unmount: () => Promise.resolve(void unmounted++),
@@ -116,6 +130,7 @@ test('carries every command there and back', async () => {
   expect(await askDaemon(socket, { command: 'explain', path: 'calexp/visit=1' }, { deadline })).toBe('explained calexp/visit=1');
   expect(await askDaemon(socket, { command: 'unmount' }, { deadline })).toBeNull();
   expect(unmounted).toBe(1);
+  expect(await askDaemon(socket, { command: 'tree' }, { deadline })).toEqual(tree);
   expect(await askDaemon(socket, { command: 'offline', on: true }, { deadline })).toBeNull();
   expect(offline).toEqual([true]);
   const request = { origin: 'http://host/a', identity: 'x', size: 3, digest: { algorithm: 'md5', hex: 'a'.repeat(32) } } as const;
@@ -142,7 +157,10 @@ test.each([
   ['a surplus key', '{"command":"status","x":1}\n'],
   ['a wrong type', '{"command":"explain","path":7}\n'],
   ['a prototype', '{"__proto__":{"command":"status"}}\n'],
-  ['a request that leads elsewhere', '{"command":"fetch","request":{"origin":"http://host/a","identity":"x","digest":{"algorithm":"md5","hex":"../a"}}}\n'],
+  [
+    'a request that leads elsewhere',
+    '{"command":"fetch","request":{"origin":"http://host/a","identity":"x","digest":{"algorithm":"md5","hex":"../a"}}}\n',
+  ],
   ['an array', '[]\n'],
   ['broken UTF-8', Buffer.from([0xff, 0xfe, 0x0a])],
 ])('answers %s with one usage error and lives on', async (_, bytes) => {
@@ -183,7 +201,14 @@ test('a missing or dead socket is not-mounted, and is replaced by the next daemo
   await writeFile(socket, '');
   await expect(askDaemon(socket, { command: 'status' }, { deadline })).rejects.toMatchObject({ code: 'not-mounted' });
   server = await serveControl(socket, {
-    mounted: { status: () => Promise.resolve(status), refresh: () => Promise.resolve(catalogue), setOffline: () => Promise.resolve(), fetch: () => Promise.resolve(), unmount: () => Promise.resolve() },
+    mounted: {
+      status: () => Promise.resolve(status),
+      refresh: () => Promise.resolve(catalogue),
+      treeSettings: () => tree,
+      setOffline: () => Promise.resolve(),
+      fetch: () => Promise.resolve(),
+      unmount: () => Promise.resolve(),
+    },
     explain: () => '',
   });
   expect(await askDaemon(socket, { command: 'refresh' }, { deadline })).toEqual(catalogue);

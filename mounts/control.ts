@@ -13,7 +13,7 @@ import type { ControlCommand, ControlRequest, ControlResults } from './messages.
 
 /** What the commands are about. */
 export interface Controlled {
-  readonly mounted: Pick<Mounted, 'status' | 'refresh' | 'setOffline' | 'fetch' | 'unmount'>;
+  readonly mounted: Pick<Mounted, 'status' | 'refresh' | 'treeSettings' | 'setOffline' | 'fetch' | 'unmount'>;
   /** Says how a path below the mount point resolves, or why it does not. */
   readonly explain: (path: string) => string | Promise<string>;
 }
@@ -129,6 +129,8 @@ async function run(
       return await mounted.status();
     case 'refresh':
       return await mounted.refresh();
+    case 'tree':
+      return mounted.treeSettings();
     case 'offline':
       await mounted.setOffline(request.on);
       return null;

@@ -7,6 +7,7 @@ import { ERRNO_OF_CODE } from '../common/errors.js';
 import type { ErrorCode, SerializedError } from '../common/errors.js';
 import type { CatalogueInfo } from '../registry/contract.js';
 import type { MountStatus } from './contract.js';
+import type { TreeSettings } from './tree-host.js';
 
 /** An ObjectRequest of the cache. */
 const objectRequestSchema = z.strictObject({
@@ -25,6 +26,8 @@ export const requestSchema = z.discriminatedUnion('command', [
   /** Look at the origin now. */
   z.strictObject({ command: z.literal('refresh') }),
   z.strictObject({ command: z.literal('unmount') }),
+  /** What is served: for those who look at it beside the mount. */
+  z.strictObject({ command: z.literal('tree') }),
   z.strictObject({ command: z.literal('offline'), on: z.boolean() }),
   /** Bring content into the cache. */
   z.strictObject({ command: z.literal('fetch'), request: objectRequestSchema }),
@@ -110,10 +113,23 @@ const statusSchema: z.ZodType<MountStatus> = z.object({
   logFile: z.string().nullable(),
 });
 
+const treeSchema = z.object({
+  catalogueFile: z.string(),
+  digestsFile: z.string().optional(),
+  cacheDirectory: z.string(),
+  verify: z.enum(['fetch', 'open']),
+  repositoryUrl: z.string(),
+  collections: z.array(z.string()),
+  defaults: z.record(z.string(), z.union([z.string(), z.number()])),
+  aliases: z.record(z.string(), z.string()),
+  owner: z.object({ uid: z.number(), gid: z.number() }),
+});
+
 /** What each command answers. */
 export const resultSchemas = {
   status: statusSchema,
   refresh: infoSchema,
+  tree: treeSchema,
   offline: z.null(),
   fetch: z.null(),
   unmount: z.null(),
@@ -123,6 +139,7 @@ export const resultSchemas = {
 export interface ControlResults {
   readonly status: MountStatus;
   readonly refresh: CatalogueInfo;
+  readonly tree: TreeSettings;
   readonly offline: null;
   /** Answered when it is here. */
   readonly fetch: null;

@@ -27,7 +27,7 @@ import { PublishedContents } from './publication/published-contents.js';
 import { raiseReadahead } from './readahead.js';
 import type { OpenedSource } from './source.js';
 import { chooseHost, type OpenHost } from './choose-host.js';
-import type { TreeHost } from './tree-host.js';
+import type { TreeHost, TreeSettings } from './tree-host.js';
 
 /** Errors that `status` remembers. */
 const ERRORS_KEPT = 20;
@@ -137,17 +137,7 @@ class Mount implements Mounted {
     this.#catalogueFile = opened.catalogueFile;
     this.#problem = opened.problem;
     this.#host = openHost(
-      {
-        catalogueFile: opened.catalogueFile,
-        digestsFile: opened.digestsFile,
-        cacheDirectory: options.cacheDirectory,
-        verify: options.verify,
-        repositoryUrl: opened.remote.url,
-        collections: options.collections,
-        defaults: this.#mountDefaults(),
-        aliases: options.aliases ?? {},
-        owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
-      },
+      this.treeSettings(),
       {
         open: (request, signal) => this.#open(request, signal),
         readPartial: (id, offset, length, signal) => this.#cache.readPartial(id, offset, length, { signal }),
@@ -209,6 +199,22 @@ class Mount implements Mounted {
       this.#refreshing = undefined;
     });
     return this.#refreshing;
+  }
+
+  treeSettings(): TreeSettings {
+    const { cacheDirectory, verify, collections, aliases = {} } = this.options;
+    const { catalogueFile, digestsFile, remote } = this.#opened;
+    return {
+      catalogueFile,
+      digestsFile,
+      cacheDirectory,
+      verify,
+      repositoryUrl: remote.url,
+      collections,
+      defaults: this.#mountDefaults(),
+      aliases,
+      owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+    };
   }
 
   async setOffline(isOffline: boolean): Promise<void> {

@@ -24,6 +24,7 @@ import {
 } from '../contract.js';
 import { FileType } from '../file-type.js';
 import type { KeyAliases } from '../../registry/keys.js';
+import { contentsBelow, type ContentBelow } from './contents.js';
 import { TreeContext } from './context.js';
 import { DataIdDirectory } from './data-id-directory.js';
 import { DatasetFile } from './dataset-file.js';
@@ -91,6 +92,11 @@ export class Tree implements FileSystem {
   /** Inodes that the kernel knows. */
   get size(): number {
     return this.#nodes.size;
+  }
+
+  /** As {@link contentsBelow}. */
+  contents(path: string): Generator<ContentBelow, void, undefined> {
+    return contentsBelow(this.#directory(ROOT), path);
   }
 
   pathOf(node: NodeId): string {
