@@ -7,22 +7,30 @@ import { sharedData } from '../shared.js';
 import { runSuccessfully } from './run.js';
 import type { RunOptions } from './run.js';
 
-let known: string | null | undefined;
+const known = new Map<string, string | undefined>();
 
-/**
- * A Python interpreter with the packages of the interoperation tests, or undefined (said once, on standard error).
- * `BUTLERFS_TEST_PYTHON` names one; otherwise `python3` is tried.
- */
-export function python(): string | undefined {
-  if (known === undefined) {
+/** An interpreter that imports `modules`, or undefined (said once, on standard error). `BUTLERFS_TEST_PYTHON` names one; otherwise `python3` is tried. */
+function pythonWith(modules: string, leftOut: string): string | undefined {
+  if (!known.has(modules)) {
     const candidates = [process.env['BUTLERFS_TEST_PYTHON'], 'python3'].filter((name) => name !== undefined && name !== '');
     const works = (name: string): boolean =>
-      spawnSync(name, ['-c', 'import lsst.daf.butler, astropy, pyarrow.dataset'], { timeout: 60_000, stdio: 'ignore' }).status === 0;
-    known = candidates.find((name): name is string => name !== undefined && works(name)) ?? null;
-    if (known === null)
-      process.stderr.write('tests with the real butler are left out: no python3 with lsst-daf-butler, astropy and pyarrow\n');
+      spawnSync(name, ['-c', `import ${modules}`], { timeout: 60_000, stdio: 'ignore' }).status === 0;
+    const found = candidates.find((name): name is string => name !== undefined && works(name));
+    known.set(modules, found);
+    if (found === undefined) process.stderr.write(`${leftOut}\n`);
   }
-  return known ?? undefined;
+  return known.get(modules);
+}
+
+/** A Python interpreter with the packages of the interoperation tests, or undefined. */
+export function python(): string | undefined {
+  const leftOut = 'tests with the real butler are left out: no python3 with lsst-daf-butler, astropy and pyarrow';
+  return pythonWith('lsst.daf.butler, astropy, pyarrow.dataset', leftOut);
+}
+
+/** A Python interpreter with astropy, or undefined. */
+export function astropy(): string | undefined {
+  return pythonWith('astropy', 'tests with astropy are left out: no python3 with astropy');
 }
 
 /** Directory of the tools that make repositories with the real butler, or undefined. */
@@ -34,8 +42,8 @@ export function sharedTools(): string | undefined {
 
 /** Runs a program text and parses the JSON it prints. */
 export async function pythonJson(text: string, args: readonly string[] = [], options: RunOptions = {}): Promise<unknown> {
-  const program = python();
-  if (program === undefined) throw new Error('no python3 with lsst-daf-butler');
+  const program = python() ?? astropy();
+  if (program === undefined) throw new Error('no python3 with astropy');
   const tools = sharedTools();
   const env = { ...options.env, ...(tools === undefined ? {} : { PYTHONPATH: tools }), PYTHONDONTWRITEBYTECODE: '1' };
   const output = await runSuccessfully(program, ['-W', 'ignore', '-c', text, ...args], { timeout: 120_000, ...options, env });
