@@ -179,7 +179,7 @@ async function login(host: HostSettings, reach: () => Promise<Duplex>, settings:
       sock: socket,
       username: host.user,
       readyTimeout: 0,
-      keepaliveInterval: Math.max(500, Math.round(settings.timeout / 3)),
+      keepaliveInterval: Math.max(500, settings.timeout),
       keepaliveCountMax: 3,
       algorithms: { serverHostKey: preferredAlgorithms(knownKeyTypes(known, name)) },
       hostVerifier: (key: Buffer) => {

@@ -1,6 +1,6 @@
 /** One connection to a host, for all who read from it: made when it is needed, again after it broke, and closed with the last of them. */
 
-import { abortable, longLivedController } from '../../common/deadline.js';
+import { abortable, interrupted, longLivedController } from '../../common/deadline.js';
 import { asButlerfsError, ButlerfsError } from '../../common/errors.js';
 import type { HostName, SshFiles } from './config.js';
 import { connectTo, printable, type Connected } from './connect.js';
@@ -85,6 +85,10 @@ export class Link {
         },
       });
       client.once('close', () => session.end(new ButlerfsError('remote-failed', { what, why: 'the connection was closed' })));
+      if (signal.aborted) {
+        session.end(interrupted(what, signal.reason));
+        throw interrupted(what, signal.reason);
+      }
       this.#session = session;
       return session;
     } catch (error) {
