@@ -37,7 +37,7 @@ export type HttpRule = (answer: ServerAnswer, request: SeenRequest) => ChangedAn
 const HOP_BY_HOP = ['connection', 'keep-alive', 'transfer-encoding', 'content-length'];
 const SLOW_PIECES = 20;
 /** Milliseconds from the last byte to what cuts the connection off: a reset takes with it what has not been read. */
-const SETTLED = 50;
+const SETTLED = 200;
 
 export class HttpProxy {
   readonly port: number;

@@ -38,7 +38,12 @@ export class FaultRepository {
   take(): Victim {
     const dataset = this.#datasets.pop();
     if (dataset === undefined) throw new Error('the repository has no datasets left');
-    return { dataset, path: dataset.path, content: readFileSync(join(this.directory, dataset.path)) };
+    return { dataset, path: dataset.path, content: this.contentOf(dataset) };
+  }
+
+  /** Its bytes at the origin. */
+  contentOf({ path }: WrittenDataset): Buffer {
+    return readFileSync(join(this.directory, path));
   }
 }
 
