@@ -3,11 +3,16 @@
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ButlerfsError } from '../common/errors.js';
+import { loadAuthorities } from './certificates.js';
+import { coalesceStats } from './coalesce.js';
 import type { Remote } from './contract.js';
 import { takeUserinfo, type CredentialLookup } from './credentials.js';
 import { fileRemote } from './file.js';
 import { httpRemote } from './http.js';
 import { limitRemote } from './limit.js';
+import { mirrorRemote } from './mirrors.js';
+import { proxiesFromEnvironment } from './proxies.js';
+import { rateLimitRemote, type RateLimiter } from './rate.js';
 import { retryRemote } from './retry.js';
 import { openSshRemote } from './ssh/open.js';
 
@@ -23,20 +28,31 @@ export interface RemoteSettings {
   /** Bodies open at a time; default 8. */
   readonly concurrency?: number | undefined;
   readonly userAgent?: string | undefined;
+  /** Further places of the same repository, each as a source; see `proxy/mirrors.ts`. Default: none. */
+  readonly mirrors?: readonly string[] | undefined;
+  /** Shared by all remotes that are to stay below one rate together. Files of this host are read as quickly as they come. Default: none. */
+  readonly rate?: RateLimiter | undefined;
+  /** Absolute path of a PEM file with authorities that may vouch for servers, beside those known already. */
+  readonly caFile?: string | undefined;
   /** Hears of every attempt that failed and is followed by another. */
   readonly onRetry?: ((message: string) => void) | undefined;
 }
 
 /**
  * The remote at `source`: an absolute path of a directory, a `file:` URL, or an `http:`, `https:` or `ssh:` URL, which may carry a user name and password
- * for its host. Anything else throws `unsupported`. Nothing is contacted yet.
+ * for its host. Anything else throws `unsupported`; `configuration` where `caFile` cannot be used. Nothing is contacted yet.
  */
 export function openRemote(source: string, settings: RemoteSettings = {}): Remote {
-  const { deadline = 60_000, idleTimeout = 10_000, unreachable, concurrency = 8, onRetry } = settings;
-  const origin = openOrigin(source, settings, Math.min(idleTimeout, deadline), concurrency);
+  const { deadline = 60_000, idleTimeout = 10_000, unreachable, concurrency = 8, onRetry, mirrors = [], rate } = settings;
+  // However many are silent: all are asked within the deadline.
+  const patience = Math.min(idleTimeout, deadline / (1 + mirrors.length));
+  const open = (from: string): Remote => openOrigin(from, settings, patience, concurrency);
+  const origin = mirrors.length === 0 ? open(source) : mirrorRemote([source, ...mirrors].map(open), { onFailover: onRetry });
   const retrying = retryRemote(origin, { deadline, unreachable, onRetry });
-  // Outermost: a transfer keeps its turn while it is being retried, and waiting for a turn does not count against the deadline.
-  return limitRemote(retrying, concurrency);
+  // What waits for the rate is not late: the deadline is that of the origin.
+  const paced = rate === undefined || origin.kind === 'file' ? retrying : rateLimitRemote(retrying, rate);
+  // A transfer keeps its turn while it is being retried, and waiting for a turn does not count against the deadline.
+  return coalesceStats(limitRemote(paced, concurrency));
 }
 
 function openOrigin(source: string, settings: RemoteSettings, idleTimeout: number, concurrency: number): Remote {
@@ -52,8 +68,15 @@ function openOrigin(source: string, settings: RemoteSettings, idleTimeout: numbe
     throw unsupported(`${url.origin}${url.pathname}`, 'a repository has no query or fragment in its URL');
   const { credentials = () => undefined, userAgent = 'butlerfs/0.1' } = settings;
   const lookup: CredentialLookup = credential === undefined ? credentials : (to) => (to.host === url.host ? credential : credentials(to));
-  // More connections than bodies: a stat never waits behind transfers.
-  return httpRemote(url.href.replace(/\/+$/, ''), { credentials: lookup, idleTimeout, connections: concurrency + 4, userAgent });
+  return httpRemote(url.href.replace(/\/+$/, ''), {
+    credentials: lookup,
+    idleTimeout,
+    // More connections than bodies: a stat never waits behind transfers.
+    connections: concurrency + 4,
+    userAgent,
+    proxies: proxiesFromEnvironment(),
+    authorities: loadAuthorities({ caFile: settings.caFile }),
+  });
 }
 
 function directoryOf(url: URL): string {

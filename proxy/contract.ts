@@ -69,6 +69,22 @@ export interface RemoteCapabilities {
   readonly lists: string | false | null;
 }
 
+/** How one of several URLs of a repository is, as it showed itself so far. */
+export interface MirrorHealth {
+  /** Without credentials. */
+  readonly url: string;
+  /** Failures since the last success. */
+  readonly failures: number;
+  /** Milliseconds since 1970 until which others are asked first; null where it is well. */
+  readonly restsUntil: number | null;
+  /** Moving average of milliseconds to an answer; null before the first. */
+  readonly latency: number | null;
+  /** Moving average of bytes a second while a body is waited for; null before the first. */
+  readonly throughput: number | null;
+  /** Why it failed last, where it has not succeeded since. */
+  readonly problem: string | null;
+}
+
 /**
  * One origin.
  *
@@ -89,6 +105,8 @@ export interface Remote {
    */
   list?(path: RemotePath | '', options?: { readonly signal?: AbortSignal | undefined }): Promise<readonly RemoteEntry[]>;
   capabilities?(): RemoteCapabilities;
+  /** Where the repository has several URLs: each of them, as they were given. */
+  mirrors?(): readonly MirrorHealth[];
   /** Closes idle connections; operations under way end with `interrupted`. Idempotent. */
   close(): Promise<void>;
 }

@@ -128,7 +128,6 @@ export function digestAuthorization(challenge: DigestChallenge, request: DigestR
 }
 
 function usernameField({ isUtf8 }: DigestChallenge, name: string): string {
-  // eslint-disable-next-line no-control-regex
   if (/^[\x20-\x7e]*$/.test(name)) return `username=${quote(name)}`;
   if (isUtf8) return `username*=UTF-8''${encodeURIComponent(name).replace(/['()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`)}`;
   // A header is sent byte by byte: each character here is one byte of the UTF-8.

@@ -1,16 +1,23 @@
 /** Errors of remotes: which may be retried, and what the network's own errors mean. */
 
-import { ButlerfsError, type ErrorDetail } from '../common/errors.js';
+import { ButlerfsError, type ErrorCode, type ErrorDetail } from '../common/errors.js';
 import { RETRYABLE_CODES } from './contract.js';
 
-/** A failure after which the origin named the time to come back (HTTP Retry-After). */
+/** A failure after which the time to come back is known: the origin named it (HTTP Retry-After), or every mirror is being left alone for a while. */
 export class RetryLaterError extends ButlerfsError {
   /** Milliseconds to wait before the next attempt. */
   readonly delay: number;
+  /** Whether it was the origin that named it. */
+  readonly isAsked: boolean;
 
-  constructor(detail: ErrorDetail, delay: number) {
-    super('remote-failed', detail);
+  constructor(
+    detail: ErrorDetail,
+    delay: number,
+    { code = 'remote-failed', isAsked = true }: { code?: ErrorCode; isAsked?: boolean } = {},
+  ) {
+    super(code, detail);
     this.delay = delay;
+    this.isAsked = isAsked;
   }
 }
 

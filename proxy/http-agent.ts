@@ -117,7 +117,7 @@ function openTunnel(
       request.destroy();
     });
     request.once('connect', (response, socket) => {
-      if (response.statusCode === 200) return resolve(socket as Socket);
+      if (response.statusCode === 200) return resolve(socket);
       socket.destroy();
       refused(response.statusCode ?? 0);
     });

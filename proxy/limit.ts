@@ -3,6 +3,7 @@
 import { interrupted, linkSignals, longLivedController, throwIfAborted } from '../common/deadline.js';
 import { closingBytes } from './body.js';
 import type { Remote, RemoteBody } from './contract.js';
+import { delegateRemote } from './delegate.js';
 
 /** A number of slots, given out in the order asked for. */
 export class Semaphore {
@@ -55,17 +56,14 @@ export function limitRemote(inner: Remote, bodies: number): Remote {
   const slots = new Semaphore(bodies);
   const closing = longLivedController();
   return {
-    kind: inner.kind,
-    url: inner.url,
-    urlOf: (path) => inner.urlOf(path),
-    stat: (path, options) => inner.stat(path, options),
+    ...delegateRemote(inner),
     async open(path, options): Promise<RemoteBody> {
       const what = `reading ${inner.urlOf(path)}`;
       const { signal, unlink } = linkSignals(options?.signal, closing.signal);
       const release = await slots.acquire(signal, what).finally(unlink);
       try {
         const body = await inner.open(path, options);
-        return { stat: body.stat, bytes: closingBytes(body.bytes, release) };
+        return { ...body, bytes: closingBytes(body.bytes, release) };
       } catch (error) {
         release();
         throw error;

@@ -4,6 +4,7 @@ import { linkSignals, longLivedController, sleep, type LinkedController } from '
 import { ButlerfsError } from '../common/errors.js';
 import { closingBytes } from './body.js';
 import type { ReadOptions, Remote, RemoteBody, RemotePath } from './contract.js';
+import { delegateRemote } from './delegate.js';
 import { isRetryable, RetryLaterError } from './errors.js';
 import { MINIMUM_RATE } from './progress.js';
 
@@ -28,19 +29,19 @@ export interface RetrySettings {
  */
 export function retryRemote(inner: Remote, settings: RetrySettings): Remote {
   const closing = longLivedController();
+  const ask = async <T>(signal: AbortSignal | undefined, question: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    const control = linkSignals(signal, closing.signal);
+    try {
+      const budget = new Budget(settings, control.signal);
+      return await budget.attempt((attempt) => question(attempt.signal).finally(attempt.unlink));
+    } finally {
+      control.unlink();
+    }
+  };
   return {
-    kind: inner.kind,
-    url: inner.url,
-    urlOf: (path) => inner.urlOf(path),
-    async stat(path, options) {
-      const control = linkSignals(options?.signal, closing.signal);
-      try {
-        const budget = new Budget(settings, control.signal);
-        return await budget.attempt(({ signal, unlink }) => inner.stat(path, { signal }).finally(unlink));
-      } finally {
-        control.unlink();
-      }
-    },
+    ...delegateRemote(inner),
+    stat: (path, options) => ask(options?.signal, (signal) => inner.stat(path, { signal })),
+    ...(inner.list === undefined ? {} : { list: (path, options) => ask(options?.signal, (signal) => inner.list!(path, { signal })) }),
     async open(path, options = {}) {
       const control = linkSignals(options.signal, closing.signal);
       try {
@@ -151,7 +152,7 @@ class Budget {
     const error = final.code === 'remote-timeout' ? (this.#last ?? final) : final;
     const { why = 'it failed', ...detail } = error.detail;
     const count = `${this.#attempts} ${this.#attempts === 1 ? 'attempt' : 'attempts'}`;
-    const later = error instanceof RetryLaterError ? ` and asks to wait ${Math.ceil(error.delay / 1000)} s` : '';
+    const later = error instanceof RetryLaterError && error.isAsked ? ` and asks to wait ${Math.ceil(error.delay / 1000)} s` : '';
     const told = `${why}${later} (given up after ${count}; the deadline is ${this.#deadlineFor(error) / 1000} s)`;
     return new ButlerfsError(error.code, { ...detail, why: told, cause: error });
   }
