@@ -3,13 +3,11 @@
 import type { ObjectRequest } from '../cache/contract.js';
 import type { SerializedError } from '../common/errors.js';
 import type { KernelStatistics } from './contract.js';
+import type { KernelThreadData } from './kernel-thread.js';
 import type { CatalogueFiles, TreeSettings, ViewReady } from './tree-host.js';
 
 /** What the reader thread is started with. */
-export interface ReaderSettings extends TreeSettings {
-  /** Read end of the pipe that wakes the reader thread. */
-  readonly wake: number;
-}
+export type ReaderSettings = TreeSettings & KernelThreadData;
 
 /** To the reader thread. `token` is that of the question answered. */
 export type ToReader =
@@ -19,6 +17,8 @@ export type ToReader =
   | { readonly kind: 'catalogue'; readonly files: CatalogueFiles }
   /** Content that is open by chunk turned out to be wrong. */
   | { readonly kind: 'broken'; readonly id: number }
+  /** Objects that were damaged on the disk and are set aside, as `algorithm:hex`. */
+  | { readonly kind: 'damaged'; readonly digests: readonly string[] }
   | { readonly kind: 'statistics'; readonly token: number }
   | { readonly kind: 'stop' };
 

@@ -1,6 +1,6 @@
 /** The main thread's side of a thread that talks to the kernel: starts it, wakes it, hands it the device, writes notifications, sees it end. */
 
-import { closeSync, write } from 'node:fs';
+import { closeSync, write, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
@@ -13,6 +13,8 @@ const WAKE = Buffer.from([1]);
 export interface KernelThreadData {
   /** Read end of the pipe that wakes the thread. */
   readonly wake: number;
+  /** Its one number is 1 from the time that the thread is woken until it takes its messages, which sets it to 0 first: waking costs more than saying something. */
+  readonly woken: Int32Array<SharedArrayBuffer>;
 }
 
 export interface KernelThreadOptions<FromThread> {
@@ -31,12 +33,13 @@ export class KernelThread<ToThread, FromThread> {
   readonly #worker: Worker;
   readonly #wakeRead: number;
   readonly #wakeWrite: number;
+  readonly #woken = new Int32Array(new SharedArrayBuffer(4));
   #device: number | undefined;
   #hasEnded = false;
 
   constructor({ module, settings, onMessage, onError }: KernelThreadOptions<FromThread>) {
     [this.#wakeRead, this.#wakeWrite] = wakePipe();
-    const workerData: KernelThreadData = { ...settings, wake: this.#wakeRead };
+    const workerData: KernelThreadData = { ...settings, wake: this.#wakeRead, woken: this.#woken };
     // V8 lets a heap of this size double before it collects. What lives here lives long (inodes) or for one request: collecting sooner costs little and
     // keeps the daemon small.
     setFlagsFromString('--heap-growing-percent=20');
@@ -64,8 +67,7 @@ export class KernelThread<ToThread, FromThread> {
   tell(message: ToThread): void {
     if (this.#hasEnded) return;
     this.#worker.postMessage(message);
-    // A full pipe has woken the thread already.
-    write(this.#wakeWrite, WAKE, () => undefined);
+    if (Atomics.exchange(this.#woken, 0, 1) === 0) this.#wake();
   }
 
   /**
@@ -76,6 +78,15 @@ export class KernelThread<ToThread, FromThread> {
     for (const frame of frames) {
       if (this.#device === undefined || this.#hasEnded) break;
       await writeAsync(this.#device, frame).catch(() => undefined);
+    }
+  }
+
+  /** Without a detour over the pool of threads, each of which would have to be woken itself. */
+  #wake(): void {
+    try {
+      writeSync(this.#wakeWrite, WAKE);
+    } catch {
+      // A full pipe has woken the thread already.
     }
   }
 

@@ -3,12 +3,12 @@
 import { stat, writeFile } from 'node:fs/promises';
 
 /**
- * Where the kernel reads through the daemon, larger requests are several times quicker. Root may ask for them; for others nothing happens.
- * `readsByItself`: whether the kernel reads files by itself (passthrough); asked once the mount answers.
+ * Where the kernel reads through the daemon, larger requests are several times quicker. Root may ask for them; for others nothing happens. Once the mount
+ * answers.
  */
-export async function raiseReadahead(mountPoint: string, readsByItself: () => Promise<boolean>): Promise<void> {
+export async function raiseReadahead(mountPoint: string): Promise<void> {
   const { dev } = await stat(mountPoint);
-  if ((await readsByItself()) || process.getuid?.() !== 0) return;
+  if (process.getuid?.() !== 0) return;
   const minor = (dev & 0xff) | ((dev >>> 12) & 0xfff00);
   await writeFile(`/sys/class/bdi/0:${minor}/read_ahead_kb`, '1024').catch(() => undefined);
 }

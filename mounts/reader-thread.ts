@@ -96,6 +96,7 @@ class ReaderThread {
 
   /** Takes in what the main thread said; false when it said stop. */
   #hear(): boolean {
+    Atomics.store(settings.woken, 0, 0);
     for (;;) {
       const received = receiveMessageOnPort(port) as { readonly message: ToReader } | undefined;
       if (received === undefined) return true;
@@ -109,6 +110,10 @@ class ReaderThread {
           break;
         case 'broken':
           this.#invalidate(this.#served.tree.brokenContent(message.id));
+          break;
+        case 'damaged':
+          this.#session?.dropIdleFiles();
+          this.#invalidate(this.#served.tree.damagedContent(new Set(message.digests)));
           break;
         case 'catalogue':
           this.#replaceCatalogue(message.files);

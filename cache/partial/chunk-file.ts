@@ -79,7 +79,7 @@ export class ChunkFile {
     writing.catch(() => undefined);
     const hash = chunkHash(bytes);
     await writing;
-    await this.#map.append(chunk, hash);
+    this.#map.append(chunk, hash);
   }
 
   /** Bytes that are here, for those who have no descriptor of their own. */

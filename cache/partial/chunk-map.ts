@@ -6,7 +6,7 @@
  * another xxh64. Bytes and records are not synced: after a power loss the hashes tell what did not reach the disk.
  */
 
-import { constants } from 'node:fs';
+import { constants, writeSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import xxhash from 'xxhash-wasm';
 
@@ -66,12 +66,13 @@ export class ChunkMap {
   }
 
   /** The file now holds a chunk with these bytes. */
-  async append(chunk: number, hash: bigint): Promise<void> {
+  append(chunk: number, hash: bigint): void {
     const record = Buffer.alloc(RECORD);
     record.writeUInt32LE(chunk, 0);
     record.writeBigUInt64LE(hash, 8);
     record.writeUInt32LE(checkOf(record), 4);
-    await this.#handle.write(record);
+    // Sixteen bytes into the page cache: waking a thread for them would take many times as long.
+    writeSync(this.#handle.fd, record);
     this.#hashes.set(chunk, hash);
   }
 

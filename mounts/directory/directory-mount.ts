@@ -67,7 +67,7 @@ class KernelDirectoryMount implements MountedDirectory {
       isAttached = true;
       this.#thread.own(device);
       this.#thread.tell({ kind: 'serve', device });
-      await raiseReadahead(mountPoint, async () => (await this.statistics()).passthrough);
+      await raiseReadahead(mountPoint);
     } catch (error) {
       if (isAttached) await detach(mountPoint, { lazy: true }).catch(() => undefined);
       this.#thread.tell({ kind: 'stop' });

@@ -8,7 +8,7 @@ import type { KernelThreadData } from '../kernel-thread.js';
 import { Questions } from '../questions.js';
 import type { DirectoryThreadSettings, FromDirectoryThread, ToDirectoryThread } from './messages.js';
 
-const { options, wake } = workerData as DirectoryThreadSettings & KernelThreadData;
+const { options, wake, woken } = workerData as DirectoryThreadSettings & KernelThreadData;
 const port = parentPort!;
 
 function say(message: FromDirectoryThread): void {
@@ -50,6 +50,7 @@ class DirectoryThread {
 
   /** Takes in what the main thread said; false when it said stop. */
   #hear(): boolean {
+    Atomics.store(woken, 0, 0);
     for (;;) {
       const received = receiveMessageOnPort(port) as { readonly message: ToDirectoryThread } | undefined;
       if (received === undefined) return true;
