@@ -56,7 +56,7 @@ export function readCard(card: Card): CardContent {
     value = textOf(value).slice(0, -1) + textOf(more.value);
     comment += more.comment === '' ? '' : `${comment === '' ? '' : ' '}${more.comment}`;
   }
-  return { value, comment };
+  return { value: typeof value === 'string' ? value.trimEnd() : value, comment };
 }
 
 /** Whether the string of this card image goes on in a CONTINUE card. */
