@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { writeFileAtomically } from '../common/atomic.js';
 import { parseJson, type Layout } from './layout.js';
 import { objectGroups } from './scan.js';
-import { scrub, scrubAlone, type Damaged } from './scrub.js';
+import { scrub, scrubAlone, type Damaged, type ScrubProgress } from './scrub.js';
 
 /** Bytes a second: little beside what a disk gives, so that readers do not feel it. */
 const RATE = 16 * 1024 ** 2;
@@ -97,7 +97,7 @@ export class ScrubSchedule {
   async #advance(): Promise<number> {
     const { layout, period, onDamaged } = this.#settings;
     const groups = await objectGroups(layout);
-    const state = (await readState(layout)) ?? beginning(null);
+    const state = (await readScrubState(layout)) ?? beginning(null);
     // Of a round that began long ago, as after a long time without a mount, the rest is spread over a new period.
     if (Date.now() > state.began + 2 * period) Object.assign(state, { began: Date.now() });
     const index = groups.findIndex((group) => group > state.done);
@@ -127,12 +127,17 @@ export class ScrubSchedule {
   }
 }
 
+/** Notes that all objects were gone through by other means: a new round begins. Under the lock of those who scrub. */
+export async function noteWholeRound(layout: Layout, { objects, bytes, damaged }: ScrubProgress): Promise<void> {
+  await writeState(layout, beginning({ at: Date.now(), objects, bytes, damaged }));
+}
+
 function beginning(last: ScrubState['last']): ScrubState {
   return { began: Date.now(), done: '', objects: 0, bytes: 0, damaged: 0, last };
 }
 
 /** Undefined where there is none, or none that can be understood: then a round begins. */
-async function readState(layout: Layout): Promise<ScrubState | undefined> {
+export async function readScrubState(layout: Layout): Promise<ScrubState | undefined> {
   const text = await readFile(layout.scrubState, 'utf8').catch(() => '');
   return stateSchema.safeParse(parseJson(text)).data;
 }

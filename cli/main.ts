@@ -13,6 +13,9 @@ const verbs: Verbs = {
   types: () => import('./types.js'),
   collections: () => import('./collections.js'),
   query: () => import('./query.js'),
+  offline: () => import('./offline.js'),
+  prefetch: () => import('./prefetch.js'),
+  cache: () => import('./cache.js'),
   explain: () => import('./explain.js'),
   publish: () => import('./publish.js'),
 };

@@ -46,13 +46,15 @@ async function prefetchPart({ state, paths }: Part, flags: PrefetchFlags): Promi
   const { signal, json, dryRun } = flags;
   const output = new Output();
   const emit = async (event: object): Promise<void> => {
-    if (json) await output.write(`${JSON.stringify(event)}\n`);
+    if (!json) return;
+    await output.write(`${JSON.stringify(event)}\n`);
+    await output.flush();
   };
   const contents = await openContents(state, signal);
   const present: string[] = [];
   let plan: PrefetchPlan;
   try {
-    plan = planPrefetch(contents, paths, (path) => void (json && present.push(path)));
+    plan = await planPrefetch(contents, paths, signal, (path) => void (json && present.push(path)));
   } finally {
     contents.close();
   }

@@ -1,6 +1,7 @@
 /** A mount: how it is asked for, what it says of itself, how it ends. */
 
 import type { CacheStatistics, ObjectRequest } from '../cache/contract.js';
+import type { MirrorHealth } from '../proxy/contract.js';
 import type { CatalogueInfo } from '../registry/contract.js';
 import type { TreeSettings } from './tree-host.js';
 import type { TRANSPORTS } from './transports.js';
@@ -41,6 +42,12 @@ export interface MountOptions {
   readonly deadline: number;
   /** Milliseconds after which one attempt without progress is given up. */
   readonly idleTimeout: number;
+  /** Further places of the same repository: URLs, absolute directories. Default: those of the source in the configuration. */
+  readonly mirrors?: readonly string[];
+  /** Bytes a second that come over the network at most, all reads together; null: as quick as they come. */
+  readonly rateLimit?: number | null;
+  /** Absolute path of a PEM file with authorities that may vouch for servers, beside those known already. */
+  readonly caFile?: string | null;
   /** Milliseconds between looks at the origin for new data; 0 never looks. */
   readonly pollInterval: number;
   /** Log level name of pino. */
@@ -78,6 +85,8 @@ export interface MountStatus {
   readonly catalogue: CatalogueInfo;
   /** What is served, where the source is trusted by a public key. */
   readonly publication?: Publication;
+  /** How each URL of the repository is, where there are several. */
+  readonly mirrors?: readonly MirrorHealth[];
   readonly cache: CacheStatistics;
   readonly kernel: KernelStatistics;
   /** Resident memory of the daemon: now and at its highest, bytes. */
@@ -115,6 +124,8 @@ export interface Mounted {
   treeSettings(): TreeSettings;
   /** Brings content into the cache, as a reader would. Rejects as `ObjectCache.ensure` does. */
   fetch(request: ObjectRequest, signal: AbortSignal): Promise<void>;
+  /** Objects of the cache (`algorithm:hex`) were damaged and set aside: what the kernel has of them is dropped. */
+  damagedContent(digests: readonly string[]): void;
   /** Unmounts (lazily: open files stay readable until closed) and resolves when all is closed. Idempotent. */
   unmount(): Promise<void>;
   /** Resolves when the mount has ended, whoever ended it. */

@@ -13,7 +13,7 @@ import type { ControlCommand, ControlRequest, ControlResults } from './messages.
 
 /** What the commands are about. */
 export interface Controlled {
-  readonly mounted: Pick<Mounted, 'status' | 'refresh' | 'treeSettings' | 'setOffline' | 'fetch' | 'unmount'>;
+  readonly mounted: Pick<Mounted, 'status' | 'refresh' | 'treeSettings' | 'setOffline' | 'fetch' | 'damagedContent' | 'unmount'>;
   /** Says how a path below the mount point resolves, or why it does not. */
   readonly explain: (path: string) => string | Promise<string>;
 }
@@ -136,6 +136,9 @@ async function run(
       return null;
     case 'fetch':
       await mounted.fetch(request.request, signal);
+      return null;
+    case 'damaged':
+      mounted.damagedContent(request.digests);
       return null;
     case 'explain':
       return await explain(request.path);

@@ -90,6 +90,11 @@ export class LibfuseHost implements TreeHost {
     return;
   }
 
+  /** Likewise. */
+  damagedContent(): void {
+    return;
+  }
+
   async detach(): Promise<void> {
     await this.#mount?.detach();
     this.#draining.abort();

@@ -31,6 +31,7 @@ export const requestSchema = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('offline'), on: z.boolean() }),
   /** Bring content into the cache. */
   z.strictObject({ command: z.literal('fetch'), request: objectRequestSchema }),
+  z.strictObject({ command: z.literal('damaged'), digests: z.array(z.string().max(160)).max(1000) }),
   /** `path` is below the mount point, without a leading slash. */
   z.strictObject({ command: z.literal('explain'), path: z.string().max(16_384) }),
 ]);
@@ -132,6 +133,7 @@ export const resultSchemas = {
   tree: treeSchema,
   offline: z.null(),
   fetch: z.null(),
+  damaged: z.null(),
   unmount: z.null(),
   explain: z.string(),
 };
@@ -143,6 +145,7 @@ export interface ControlResults {
   readonly offline: null;
   /** Answered when it is here. */
   readonly fetch: null;
+  readonly damaged: null;
   /** Answered before the mount ends. */
   readonly unmount: null;
   readonly explain: string;

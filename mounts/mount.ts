@@ -9,6 +9,7 @@
  */
 
 import { readFileSync } from 'node:fs';
+import { formatDigest } from '../cache/digest.js';
 import { openCache } from '../cache/store.js';
 import { FetchingAhead } from '../cache/ahead.js';
 import type { ObjectCache, ObjectRequest, PartialContent, WholeContent } from '../cache/contract.js';
@@ -23,7 +24,7 @@ import { mountName } from './directories.js';
 import type { Logger } from './log.js';
 import { OfflineSwitch } from './offline.js';
 import { openOrigins, type Origins } from './open-origins.js';
-import { PublishedContents } from './publication/published-contents.js';
+import { advisingToPublish, PublishedContents } from './publication/published-contents.js';
 import { raiseReadahead } from './readahead.js';
 import type { OpenedSource } from './source.js';
 import { chooseHost, type OpenHost } from './choose-host.js';
@@ -31,6 +32,8 @@ import type { TreeHost, TreeSettings } from './tree-host.js';
 
 /** Errors that `status` remembers. */
 const ERRORS_KEPT = 20;
+/** Milliseconds for which damaged objects are collected: looking for their files costs. */
+const DAMAGE_PAUSE = 200;
 
 /** Of looks at an origin whose publication is refused. */
 const REFUSED_CODES: readonly ErrorCode[] = ['untrusted', 'wrong-digest', 'wrong-size'];
@@ -55,7 +58,8 @@ export async function mountRepository(
 ): Promise<Mounted> {
   const openHost = await chooseHost(options.transport, remark);
   const offline = new OfflineSwitch(options.mountPoint, options.offline);
-  const all = openOrigins(opened, { deadline: options.deadline, idleTimeout: options.idleTimeout, credentials: opened.credentials });
+  const { credentials, network } = opened;
+  const all = openOrigins(opened, { ...network, deadline: options.deadline, idleTimeout: options.idleTimeout, credentials });
   const published = opened.digestsFile === undefined ? undefined : new PublishedContents(opened.remote.url, opened.digestsFile);
   // The copy of the registry is here.
   const origins: Origins = { ...all, open: offline.gate(all.open, (origin) => origin === opened.registryUrl) };
@@ -67,6 +71,7 @@ export async function mountRepository(
     mount: mountName(options.mountPoint),
     quota: options.quota ?? undefined,
     scrub: options.scrub,
+    onDamaged: (digest) => mount?.damagedContent([formatDigest(digest)]),
     verify: options.verify,
     wholeSize: options.wholeSize,
     onBroken: (id) => mount?.brokenContent(id),
@@ -104,6 +109,7 @@ class Mount implements Mounted {
   readonly #closing = new AbortController();
   readonly #host: TreeHost;
   readonly #ahead: FetchingAhead;
+  readonly #damaged: string[] = [];
   #info: CatalogueInfo;
   #catalogueFile: string;
   #problem: ButlerfsError | undefined;
@@ -136,22 +142,19 @@ class Mount implements Mounted {
     this.#info = opened.info;
     this.#catalogueFile = opened.catalogueFile;
     this.#problem = opened.problem;
-    this.#host = openHost(
-      this.treeSettings(),
-      {
-        open: (request, signal) => this.#open(request, signal),
-        readPartial: (id, offset, length, signal) => this.#cache.readPartial(id, offset, length, { signal }),
-        advance: (id, chunk) => this.#cache.advance(id, chunk),
-        closePartial: (id) => this.#cache.closePartial(id),
-        expect: (requests) => this.#ahead.expect(requests),
-        size: (request, signal) =>
-          request.part === undefined ? sizeAtOrigin(origins, request, signal) : this.#cache.partSize(request, { signal }),
-        status: async () => `${JSON.stringify(await this.status(), null, 2)}\n`,
-        onError: (path, operation, error) => {
-          this.#noteError(path, operation, error);
-        },
+    this.#host = openHost(this.treeSettings(), {
+      open: (request, signal) => this.#checked(this.#open(request, signal)),
+      readPartial: (id, offset, length, signal) => this.#checked(this.#cache.readPartial(id, offset, length, { signal })),
+      advance: (id, chunk) => this.#cache.advance(id, chunk),
+      closePartial: (id) => this.#cache.closePartial(id),
+      expect: (requests) => this.#ahead.expect(requests),
+      size: (request, signal) =>
+        request.part === undefined ? sizeAtOrigin(origins, request, signal) : this.#cache.partSize(request, { signal }),
+      status: async () => `${JSON.stringify(await this.status(), null, 2)}\n`,
+      onError: (path, operation, error) => {
+        this.#noteError(path, operation, error);
       },
-    );
+    });
     this.ended = this.#host.ended.then(() => this.close());
   }
 
@@ -163,7 +166,7 @@ class Mount implements Mounted {
     await this.#host.attach({ mountPoint, name: this.#opened.repository, allowOther, pollInterval });
     this.#attached = true;
     try {
-      await raiseReadahead(this.options.mountPoint, async () => (await this.#host.statistics()).passthrough);
+      await raiseReadahead(this.options.mountPoint);
     } catch (error) {
       await this.unmount();
       throw error;
@@ -174,6 +177,7 @@ class Mount implements Mounted {
   async status(): Promise<MountStatus> {
     const kernel = await this.#host.statistics();
     const cache = this.#cache.statistics();
+    const mirrors = this.#opened.remote.mirrors?.();
     return {
       source: this.#opened.repository,
       mountPoint: this.options.mountPoint,
@@ -186,6 +190,7 @@ class Mount implements Mounted {
       defaults: Object.fromEntries(Object.entries(this.#defaults).map(([key, value]) => [key, String(value)])),
       catalogue: this.#info,
       ...(this.#opened.publication === undefined ? {} : { publication: this.#opened.publication }),
+      ...(mirrors === undefined ? {} : { mirrors }),
       cache: { ...cache, hits: cache.hits + kernel.cacheHits },
       kernel,
       memory: { resident: process.memoryUsage.rss(), peak: peakMemory() },
@@ -251,9 +256,23 @@ class Mount implements Mounted {
     throw interrupted(`opening ${request.origin}`, signal.reason);
   }
 
+  #checked<T>(work: Promise<T>): Promise<T> {
+    return this.#published === undefined ? work : advisingToPublish(work);
+  }
+
   /** Content that is open by chunk turned out to be wrong. */
   brokenContent(id: number): void {
     this.#host.brokenContent(id);
+  }
+
+  /** Told one by one by the scrub: the kernel hears of them together. */
+  damagedContent(digests: readonly string[]): void {
+    if (this.#damaged.length === 0) {
+      setTimeout(() => {
+        this.#host.damagedContent(this.#damaged.splice(0));
+      }, DAMAGE_PAUSE).unref();
+    }
+    this.#damaged.push(...digests);
   }
 
   async #unmount(): Promise<void> {
@@ -325,6 +344,7 @@ function stateOf(problem: ButlerfsError | undefined): MountStatus['state'] {
 
 /** Bytes of an object whose size no catalogue records. A member of an archive has none before the archive was fetched. */
 async function sizeAtOrigin(origins: Origins, request: ObjectRequest, signal: AbortSignal): Promise<number> {
+  if (request.size !== undefined) return request.size;
   const { size } = await origins.open(request.origin).stat({ signal });
   if (size !== null && request.member === undefined) return size;
   throw new ButlerfsError('remote-failed', { what: `the size of '${request.origin}'`, why: 'neither the registry nor the origin says it' });

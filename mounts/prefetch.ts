@@ -1,9 +1,11 @@
 /** Bringing everything below some paths of a mount into its cache, through its daemon. */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CacheStatistics, ObjectRequest } from '../cache/contract.js';
 import { formatDigest } from '../cache/digest.js';
 import { pinName } from '../cache/layout.js';
 import { openReader } from '../cache/reader.js';
+import { throwIfAborted } from '../common/deadline.js';
 import { asButlerfsError, ButlerfsError } from '../common/errors.js';
 import type { MountedContents } from './contents.js';
 import { askDaemon } from './control.js';
@@ -11,6 +13,9 @@ import { formatSize } from './units.js';
 
 /** Milliseconds for one file. The daemon gives up much sooner where nothing arrives; this only ends the wait for one that is stuck itself. */
 const FILE_DEADLINE = 24 * 3_600_000;
+
+/** Files looked at before a signal can come through. */
+const SLICE = 256;
 
 export interface PrefetchFile {
   /** Below the mount point. */
@@ -33,14 +38,21 @@ export interface PrefetchPlan {
 }
 
 /** Looks what is below the paths (below the mount point) and what of it is here. Throws where a path does not exist. */
-export function planPrefetch(contents: MountedContents, paths: readonly string[], onPresent?: (path: string) => void): PrefetchPlan {
+export async function planPrefetch(
+  contents: MountedContents,
+  paths: readonly string[],
+  signal: AbortSignal,
+  onPresent?: (path: string) => void,
+): Promise<PrefetchPlan> {
   const reader = openReader({ directory: contents.settings.cacheDirectory, verify: 'fetch' });
   const seen = new Set<string>();
   const missing: PrefetchFile[] = [];
   const refused: { path: string; error: ButlerfsError }[] = [];
-  let [missingBytes, unknown, presentFiles, presentBytes] = [0, 0, 0, 0];
+  let [missingBytes, unknown, presentFiles, presentBytes, looked] = [0, 0, 0, 0, 0];
   for (const below of paths) {
     for (const { path, size, request: make } of contents.below(below)) {
+      if (++looked % SLICE === 0) await nextTurn();
+      throwIfAborted(signal, 'looking what is to be fetched');
       let request: ObjectRequest;
       try {
         request = make();

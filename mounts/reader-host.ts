@@ -94,6 +94,10 @@ export class ReaderHost implements TreeHost {
     if (!this.hasEnded) this.#thread.tell({ kind: 'broken', id });
   }
 
+  damagedContent(digests: readonly string[]): void {
+    if (!this.hasEnded) this.#thread.tell({ kind: 'damaged', digests });
+  }
+
   async detach(): Promise<void> {
     if (this.#mountPoint === undefined || this.hasEnded) return;
     await detachIfMounted(this.#mountPoint, detach, { lazy: true });

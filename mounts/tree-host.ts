@@ -69,6 +69,8 @@ export interface TreeHost {
   replaceCatalogue(files: CatalogueFiles): Promise<void>;
   /** Content that is open by chunk turned out to be wrong: the kernel shall forget what it has of it, as far as it can be told. */
   brokenContent(id: number): void;
+  /** Likewise of objects that were damaged on the disk, by their digests as `algorithm:hex`; and what is open for nobody any more is closed. */
+  damagedContent(digests: readonly string[]): void;
   /** Unmounts lazily, and fails what still waits for a remote, so that nothing keeps the connection. Nothing where nothing is mounted. */
   detach(): Promise<void>;
   /** Ends serving, without unmounting where the mount is another's to see. Resolves when all is closed. */

@@ -25,6 +25,7 @@ import {
 import { FileType } from '../file-type.js';
 import type { KeyAliases } from '../../registry/keys.js';
 import { contentsBelow, type ContentBelow } from './contents.js';
+import { ContentFile } from './content-file.js';
 import { TreeContext } from './context.js';
 import { DataIdDirectory } from './data-id-directory.js';
 import { DatasetFile } from './dataset-file.js';
@@ -166,6 +167,17 @@ export class Tree implements FileSystem {
   brokenContent(contentId: number): Invalidation[] {
     const nodes = [...this.#partial].filter(([{ id }]) => id === contentId).map(([, node]) => node);
     return [...new Set(nodes)].map((node) => ({ kind: 'node', node }));
+  }
+
+  /** Objects with these digests (`algorithm:hex`) were damaged: returns what the kernel must forget. Asks the catalogue for every file that the kernel knows. */
+  damagedContent(digests: ReadonlySet<string>): Invalidation[] {
+    const damaged: Invalidation[] = [];
+    for (const [id, node] of this.#nodes) {
+      if (!(node instanceof ContentFile)) continue;
+      const { digest } = node.request();
+      if (digest !== undefined && digests.has(`${digest.algorithm}:${digest.hex}`)) damaged.push({ kind: 'node', node: id });
+    }
+    return damaged;
   }
 
   /** The listing as it was when reading it began at offset 0. */
