@@ -96,7 +96,9 @@ describe('cards', () => {
           const { value: read, comment: readComment } = readCard(card);
           expect(card.keyword).toBe(name);
           expect(card.at).toBe(i * 80);
-          expect(read).toEqual(typeof written === 'string' ? written.trimEnd() : Object.is(written, -0) ? read : written);
+          // A whole number beyond 2^53 reads as an integer, whatever it was; of zero the sign is lost.
+          const expected = typeof written === 'string' ? written.trimEnd() : typeof written === 'number' ? written + 0 : written;
+          expect(typeof expected === 'number' && typeof read === 'bigint' ? Number(read) : read).toEqual(expected);
           if (images[i]!.trimEnd().length < 80) expect(readComment).toBe(comment.trim());
         });
       }),
