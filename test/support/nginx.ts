@@ -16,6 +16,8 @@ export interface NginxOptions {
   readonly rate?: string;
   /** Further lines of the `server` block. */
   readonly directives?: readonly string[];
+  /** Further lines of the `http` block. */
+  readonly http?: readonly string[];
 }
 
 const PLACES = ['/usr/sbin/nginx', '/usr/bin/nginx', '/usr/local/sbin/nginx', '/usr/local/bin/nginx'];
@@ -130,7 +132,7 @@ export class Nginx {
   }
 
   #configuration(): string {
-    const { user, rate, directives = [] } = this.#options;
+    const { user, rate, directives = [], http = [] } = this.#options;
     const at = (name: string): string => join(this.#place, name);
     // Files in test directories are the caller's alone: a worker under another account could not read them.
     const account = process.getuid?.() === 0 ? 'user root;' : '';
@@ -151,6 +153,7 @@ http {
   uwsgi_temp_path ${at('uwsgi')};
   scgi_temp_path ${at('scgi')};
   default_type application/octet-stream;
+  ${http.join('\n  ')}
   server {
     listen 127.0.0.1:${this.port};
     root ${this.#directory};
