@@ -3,7 +3,6 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { ButlerfsError } from '../../common/errors.js';
-import { systemCodeOf } from '../errors.js';
 import { matchesPattern } from './patterns.js';
 
 export interface Directive {
@@ -87,7 +86,7 @@ async function readText({ path, isPrivate }: ConfigFile): Promise<string | undef
     if (isPrivate) await expectPrivate(path);
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (systemCodeOf(error) === undefined) throw error;
+    if (error instanceof ButlerfsError) throw error;
     return undefined;
   }
 }

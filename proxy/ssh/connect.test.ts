@@ -295,6 +295,31 @@ Host target
     await expect(attempt({ url: `ssh://target${root}` })).rejects.toMatchObject({ code: 'configuration' });
   });
 
+  it('that breaks in between is gone again', async () => {
+    appendFileSync(join(ssh, 'known_hosts'), jump.knownHostLine());
+    configureJumps('jump');
+    const files = { home, systemDirectory: join(home, 'system'), environment: {} };
+    const remote = openSshRemote(new URL(`ssh://target${root}`), { credentials: () => undefined, idleTimeout: 10_000, files });
+    try {
+      await remote.stat(parseRemotePath('file'));
+      jump.drop();
+      const began = performance.now();
+      await eventually(
+        'a new way',
+        () =>
+          remote.stat(parseRemotePath('file')).then(
+            () => true,
+            () => false,
+          ),
+        5_000,
+      );
+      expect(performance.now() - began).toBeLessThan(5_000);
+    } finally {
+      await remote.close();
+    }
+    await eventually('the end of both connections', () => [jump, sshd].every((server) => server.sessions() === 0));
+  });
+
   it('a host that the one before does not reach is unreachable', async () => {
     appendFileSync(join(ssh, 'known_hosts'), jump.knownHostLine());
     configureJumps('jump');

@@ -127,6 +127,11 @@ export class Sshd {
     });
   }
 
+  /** Processes that serve connections. */
+  sessions(): number {
+    return this.#process === undefined ? 0 : descendantsOf(this.#process.pid!).length;
+  }
+
   /** Ends the sessions there are, and goes on to listen. */
   drop(): void {
     this.#signalSessions('SIGKILL');
