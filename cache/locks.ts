@@ -11,6 +11,7 @@ import { ButlerfsError } from '../common/errors.js';
 const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
+const LOCK_UN = 8;
 /** Milliseconds. */
 const PROGRAM_DEADLINE = 5_000;
 
@@ -38,7 +39,7 @@ function loadFlock(): Flock {
  * so the lock outlives it.
  */
 function flockByProgram(fd: number, operation: number): number {
-  const kind = (operation & LOCK_EX) === 0 ? '-s' : '-x';
+  const kind = (operation & LOCK_UN) !== 0 ? '-u' : (operation & LOCK_EX) === 0 ? '-s' : '-x';
   const { status, error } = spawnSync('flock', ['-n', kind, '3'], { stdio: ['ignore', 'ignore', 'ignore', fd], timeout: PROGRAM_DEADLINE });
   if (error === undefined) return status === 0 ? 0 : -1;
   throw new ButlerfsError('unsupported', {
@@ -57,4 +58,9 @@ export function lockShared(fd: number): boolean {
 /** Whether `fd` now holds the exclusive lock; false where another holds any. */
 export function lockExclusive(fd: number): boolean {
   return libc()(fd, LOCK_EX | LOCK_NB) === 0;
+}
+
+/** Gives back what the open file holds. */
+export function unlock(fd: number): void {
+  libc()(fd, LOCK_UN);
 }

@@ -5,7 +5,7 @@ import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises
 import { dirname } from 'node:path';
 import { syncDirectory } from '../../common/atomic.js';
 import { ButlerfsError } from '../../common/errors.js';
-import { lockShared } from '../locks.js';
+import { lockExclusive, lockShared, unlock } from '../locks.js';
 import { mark, type Marks } from '../marks.js';
 import { ChunkMap, chunkHash } from './chunk-map.js';
 
@@ -23,6 +23,8 @@ export class ChunkFile {
   readonly #map: ChunkMap;
   readonly #chunkSize: number;
   readonly #size: number;
+  /** Writes, one after the other. */
+  #tail: Promise<unknown> = Promise.resolve();
 
   private constructor(paths: ChunkFilePaths, data: FileHandle, map: ChunkMap, size: number, chunkSize: number) {
     this.#paths = paths;
@@ -53,8 +55,8 @@ export class ChunkFile {
   }
 
   /** Takes in what other processes wrote. */
-  refresh(): Promise<void> {
-    return this.#map.refresh();
+  async refresh(): Promise<void> {
+    await this.#map.refresh();
   }
 
   /** Whether the chunk is said to be here: {@link verify} finds out. */
@@ -74,7 +76,29 @@ export class ChunkFile {
     return false;
   }
 
-  async write(chunk: number, bytes: Uint8Array): Promise<void> {
+  /**
+   * Writes a chunk that is not here yet; whether the file then holds it. Never over one that is here: of several processes one alone writes a chunk, so that
+   * what was checked once stays what it is, under whatever name. False, too, where another is writing, or the object has become whole.
+   */
+  write(chunk: number, bytes: Uint8Array): Promise<boolean> {
+    const writing = this.#tail.then(() => this.#writeAlone(chunk, bytes));
+    this.#tail = writing.catch(() => undefined);
+    return writing;
+  }
+
+  async #writeAlone(chunk: number, bytes: Uint8Array): Promise<boolean> {
+    if (!lockExclusive(this.#map.fd)) return false;
+    try {
+      if (!(await this.#map.refresh())) return false;
+      if (this.claims(chunk)) return await this.verify(chunk);
+      await this.#writeClaimed(chunk, bytes);
+      return true;
+    } finally {
+      unlock(this.#map.fd);
+    }
+  }
+
+  async #writeClaimed(chunk: number, bytes: Uint8Array): Promise<void> {
     const writing = this.#writeData(chunk * this.#chunkSize, bytes);
     writing.catch(() => undefined);
     const hash = chunkHash(bytes);
@@ -112,6 +136,7 @@ export class ChunkFile {
   }
 
   async close(): Promise<void> {
+    await this.#tail;
     await this.#map.close();
     await this.#data.close();
   }

@@ -54,15 +54,21 @@ export class ChunkMap {
     return this.#hashes.get(chunk);
   }
 
-  /** Takes in what other processes appended. */
-  async refresh(): Promise<void> {
-    const { size } = await this.#handle.stat();
+  /** For locks: who holds it exclusively may write chunks. */
+  get fd(): number {
+    return this.#handle.fd;
+  }
+
+  /** Takes in what other processes appended; false where the object is no longer partial: it was published, or evicted. */
+  async refresh(): Promise<boolean> {
+    const { size, nlink } = await this.#handle.stat();
     const length = Math.floor((size - this.#read) / RECORD) * RECORD;
-    if (length <= 0) return;
+    if (length <= 0) return nlink > 0;
     const bytes = Buffer.alloc(length);
     const { bytesRead } = await this.#handle.read(bytes, 0, length, this.#read);
     for (let at = 0; at + RECORD <= bytesRead; at += RECORD) this.#take(bytes.subarray(at, at + RECORD));
     this.#read += Math.floor(bytesRead / RECORD) * RECORD;
+    return nlink > 0;
   }
 
   /** The file now holds a chunk with these bytes. */

@@ -5,7 +5,7 @@
  */
 
 import { LRUCache } from 'lru-cache';
-import { abortable } from '../../common/deadline.js';
+import { abortable, interrupted } from '../../common/deadline.js';
 import { asButlerfsError, ButlerfsError } from '../../common/errors.js';
 import type { RemoteBody } from '../../proxy/contract.js';
 import type { ChunkDigests, Digest } from '../contract.js';
@@ -100,12 +100,13 @@ export class PartialObject implements ReadableContent {
     const end = Math.min(offset + length, this.size);
     if (end <= offset) return new Uint8Array(0);
     const [first, last] = [Math.floor(offset / this.chunkSize), Math.floor((end - 1) / this.chunkSize)];
+    this.#refuseEnded();
     if (!this.#isHere(first, last)) await this.#file?.refresh().catch((error: unknown) => this.#loseFile(error));
-    this.#refuseBroken();
-    for (let chunk = first; chunk <= last; chunk++) this.#demand(chunk, this.#ahead.cameTo(chunk));
+    this.#refuseEnded();
+    for (let chunk = first; chunk <= last; chunk++) this.#demand(chunk, this.#ahead.cameTo(chunk), chunk === first);
     const arrivals: (Buffer | undefined)[] = [];
     for (let chunk = first; chunk <= last; chunk++) arrivals.push(await this.#arrival(chunk, signal));
-    this.#refuseBroken();
+    this.#refuseEnded();
     if (arrivals.every((bytes) => bytes === undefined)) return undefined;
     return this.#assemble(first, arrivals, offset, end);
   }
@@ -138,19 +139,24 @@ export class PartialObject implements ReadableContent {
     return this.present[chunk] === 1 || this.#pending.has(chunk) || this.#held.has(chunk);
   }
 
-  #refuseBroken(): void {
+  #refuseEnded(): void {
     if (this.#broken !== undefined) throw this.#broken;
+    if (this.#closed) throw this.#wasClosed();
   }
 
-  /** Sees to it that a chunk comes, with those after it that are wanted ahead. */
-  #demand(chunk: number, ahead: number): void {
+  #wasClosed(): ButlerfsError {
+    return interrupted(`reading ${this.#settings.name}`, new Error('it was closed'));
+  }
+
+  /** Sees to it that a chunk comes, with those after it that are wanted ahead. `isNext`: nothing else is waited for before it. */
+  #demand(chunk: number, ahead: number, isNext: boolean): void {
     if (this.present[chunk] === 1 || this.#held.has(chunk)) {
       this.advance(chunk);
       return;
     }
     const pending = this.#pending.get(chunk);
     if (pending === undefined) this.#begin(chunk, Math.min(chunk + ahead, this.#chunks));
-    else if (pending.run !== undefined && chunk - pending.run.position > PATIENCE) this.#transfer(chunk, chunk + 1, false);
+    else if (isNext && pending.run !== undefined && chunk - pending.run.position > PATIENCE) this.#transfer(chunk, chunk + 1, false);
   }
 
   async #arrival(chunk: number, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
@@ -283,7 +289,7 @@ export class PartialObject implements ReadableContent {
     const file = this.#file;
     if (file === null || !(await observer.room(bytes.length))) return false;
     try {
-      await file.write(chunk, bytes);
+      if (!(await file.write(chunk, bytes))) return false;
     } catch (error) {
       this.#loseFile(error);
       return false;
@@ -294,12 +300,12 @@ export class PartialObject implements ReadableContent {
 
   /** The disk does not take more; what is present stays readable. */
   #loseFile(error: unknown): void {
-    this.#settings.observer.diskFailed(error);
+    if (!this.#closed) this.#settings.observer.diskFailed(error);
   }
 
   #arrived(chunk: number, pending: Pending | undefined): void {
     if (this.#broken !== undefined || this.#closed) {
-      pending?.reject(this.#broken ?? new ButlerfsError('interrupted', { what: this.#settings.name, why: 'it was closed' }));
+      pending?.reject(this.#broken ?? this.#wasClosed());
       this.#pending.delete(chunk);
       return;
     }
