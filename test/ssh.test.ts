@@ -165,7 +165,7 @@ describe('a mount', { timeout: 60_000 }, () => {
     await eventually('what changed', async () => (await readdir(join(tract, patch))).join() === 'band=g', 30_000);
   });
 
-  it('a location of the registry may be a file: URI below the repository, and no other; a link does not lead out', async () => {
+  it('promise 12: a location of the registry may be a file: URI below the repository, and no other; a link does not lead out', async () => {
     const copy = join(place, 'copy of it');
     cpSync(repository, copy, { recursive: true });
     writeFileSync(join(place, 'outside.fits'), 'outside');

@@ -173,7 +173,7 @@ User nobody
     await attempt({ url: `ssh://archive.example${root}` });
   });
 
-  it('a password is for the host and the user that it was given for', async () => {
+  it('promise 11: a password is for the host and the user that it was given for', async () => {
     const asked: string[] = [];
     const credentials: CredentialLookup = (url) => {
       asked.push(url.href);
@@ -204,7 +204,7 @@ describe('host keys', { timeout: 20_000 }, () => {
     }
   });
 
-  it('an unknown host is refused with its fingerprint and what to do', async () => {
+  it('promise 11: an unknown host is refused with its fingerprint and what to do', async () => {
     knownHosts('');
     const error = await attempt().catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'remote-forbidden' });
@@ -212,7 +212,7 @@ describe('host keys', { timeout: 20_000 }, () => {
     expect((error as Error).message).toContain(`run once: ssh -p ${sshd.port} ${sshd.user}@127.0.0.1`);
   });
 
-  it('a changed key is refused with file and line', async () => {
+  it('promise 11: a changed key is refused with file and line', async () => {
     const [name] = sshd.knownHostLine().split(' ');
     const other = join(home, 'other');
     await makeKey(other);

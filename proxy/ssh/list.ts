@@ -1,6 +1,7 @@
 /** Listings of a directory by SFTP. */
 
 import { isUtf8 } from 'node:buffer';
+import { abortable } from '../../common/deadline.js';
 import type { RemoteEntry } from '../contract.js';
 import { StatusError, type DirectoryEntry, type RequestOptions, type SftpSession } from './sftp.js';
 import type { Attributes } from './wire.js';
@@ -13,6 +14,7 @@ const FOLLOWED_AT_ONCE = 64;
  * below `root` (bytes as Latin-1); others, and what is neither file nor directory, are left out.
  */
 export async function listDirectory(session: SftpSession, real: Uint8Array, root: string, options: RequestOptions): Promise<RemoteEntry[]> {
+  const { what, signal } = options;
   const entries: RemoteEntry[] = [];
   const links: string[] = [];
   for (const { name, attributes } of await readEntries(session, real, options)) {
@@ -22,12 +24,11 @@ export async function listDirectory(session: SftpSession, real: Uint8Array, root
     else add(entries, text, attributes);
   }
   for (let at = 0; at < links.length; at += FOLLOWED_AT_ONCE) {
-    await Promise.all(
-      links.slice(at, at + FOLLOWED_AT_ONCE).map(async (name) => {
-        const attributes = await follow(session, Buffer.concat([real, Buffer.from(`/${name}`)]), root, options);
-        if (attributes !== undefined) add(entries, name, attributes);
-      }),
-    );
+    const following = links.slice(at, at + FOLLOWED_AT_ONCE).map(async (name) => {
+      const attributes = await follow(session, Buffer.concat([real, Buffer.from(`/${name}`)]), root, { what });
+      if (attributes !== undefined) add(entries, name, attributes);
+    });
+    await abortable(Promise.all(following), signal, what);
   }
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -50,6 +50,7 @@ describe('ssh remote, beyond the contract', { timeout: 30_000 }, () => {
   beforeAll(() => {
     root = join(place, 'root of it');
     mkdirSync(join(root, 'folder'), { recursive: true });
+    mkdirSync(join(root, 'links'));
     writeFileSync(join(place, 'secret'), 'secret');
     mkdirSync(join(place, 'root of it2'));
     writeFileSync(join(place, 'root of it2/x'), 'x');
@@ -60,6 +61,7 @@ describe('ssh remote, beyond the contract', { timeout: 30_000 }, () => {
     symlinkSync('../../root of it2/x', join(root, 'folder/sibling'));
     symlinkSync('nowhere', join(root, 'folder/dangling'));
     symlinkSync('round', join(root, 'folder/round'));
+    for (let i = 0; i < 100; i++) symlinkSync('../inside', join(root, 'links', String(i)));
     symlinkSync('..', join(root, 'folder/up'));
     symlinkSync('../..', join(root, 'folder/upup'));
     writeFileSync(Buffer.concat([Buffer.from(join(root, 'folder/')), Buffer.from([0x66, 0xff])]), 'not UTF-8');
@@ -84,7 +86,8 @@ describe('ssh remote, beyond the contract', { timeout: 30_000 }, () => {
       ['up', 'directory', null],
     ]);
     expect(Math.abs(entries[0]!.modified! - Date.now())).toBeLessThan(120_000);
-    expect((await remote.list!('')).map(({ name }) => name)).toEqual(['folder', 'inside']);
+    expect((await remote.list!('')).map(({ name }) => name)).toEqual(['folder', 'inside', 'links']);
+    expect((await remote.list!(parse('links'))).filter(({ size }) => size === 6)).toHaveLength(100);
     for (const path of ['nowhere', 'inside', 'folder/dangling'])
       await expect(remote.list!(parse(path))).rejects.toMatchObject({ code: 'remote-not-found' });
     await expect(remote.list!(parse('folder/upup'))).rejects.toMatchObject({ code: 'remote-forbidden' });
@@ -98,7 +101,7 @@ describe('ssh remote, beyond the contract', { timeout: 30_000 }, () => {
     removeDirectory(join(root, 'long'));
   });
 
-  it('promise 15: follows links inside the root and refuses those that lead out, also by a directory and to a sibling of a longer name', async () => {
+  it('promise 12: follows links inside the root and refuses those that lead out, also by a directory and to a sibling of a longer name', async () => {
     for (const start of [root, join(place, 'link to root')]) {
       const other = open(start);
       expect((await readAll(other, 'folder/link')).toString()).toBe('inside');
