@@ -1,11 +1,16 @@
-/** `share-child.ts TASK`: reads files of a mount at random and compares them with those at the origin, until it is time; then prints a report as JSON. */
+/**
+ * Reads files of a mount at random and compares them with those at the origin, until it is time; then prints a report as JSON. Says first that it is there, and
+ * is told its task on standard input.
+ */
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { randomNumbers } from './random.js';
 import type { ShareReport, ShareTask } from './share.js';
 
-const { pairs, seed, until } = JSON.parse(process.argv[2]!) as ShareTask;
+process.stdout.write('ready\n');
+const { pairs, seed, until } = JSON.parse(await text(process.stdin)) as ShareTask;
 const random = randomNumbers(seed);
 const report: ShareReport = { reads: 0, bytes: 0, violations: [] };
 const [found, expected] = [Buffer.alloc(2 ** 20), Buffer.alloc(2 ** 20)];

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { mountRepository, type TestMount } from '../support/mounted.js';
 import { Nginx } from '../support/nginx.js';
@@ -47,21 +48,37 @@ export interface SharedReport extends ShareReport {
   readonly evictions: number;
 }
 
-function runReader(task: ShareTask): Promise<ShareReport> {
+interface Reader {
+  /** Reads, and resolves with the report. */
+  run(task: ShareTask): Promise<ShareReport>;
+  kill(): void;
+}
+
+/** Resolves when the process is there: sixteen take a while. */
+async function startReader(): Promise<Reader> {
   const here = dirname(fileURLToPath(import.meta.url));
-  const args = ['--import', join(here, '../../cache/testing/typescript.mjs'), join(here, 'share-child.ts'), JSON.stringify(task)];
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    let said = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
-    const timer = setTimeout(() => child.kill('SIGKILL'), task.until - Date.now() + OVERTIME);
-    child.on('error', reject);
-    child.on('close', (status, signal) => {
-      clearTimeout(timer);
-      if (status === 0) resolve(JSON.parse(said) as ShareReport);
-      else reject(new Error(`a reader ended with ${status ?? signal ?? '?'}`));
-    });
-  });
+  const args = ['--import', join(here, '../../cache/testing/typescript.mjs'), join(here, 'share-child.ts')];
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = new Promise<string>((resolve) => child.on('close', (status, signal) => resolve(String(status ?? signal))));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const line = async (): Promise<string> => {
+    const next = await lines.next();
+    if (next.done === true) throw new Error(`a reader ended with ${await ended}`);
+    return next.value;
+  };
+  await line();
+  return {
+    async run(task) {
+      const timer = setTimeout(() => child.kill('SIGKILL'), task.until - Date.now() + OVERTIME);
+      child.stdin.end(JSON.stringify(task));
+      try {
+        return JSON.parse(await line()) as ShareReport;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    kill: () => void child.kill('SIGKILL'),
+  };
 }
 
 /** Reads for `seconds`. Needs the built command. */
@@ -69,6 +86,7 @@ export async function shareCache(seconds: number, seed: number): Promise<SharedR
   const place = temporaryDirectory('faults-share');
   const cache = join(place, 'cache');
   const mounts: TestMount[] = [];
+  const readers: Reader[] = [];
   let nginx: Nginx | undefined;
   let timer: NodeJS.Timeout | undefined;
   try {
@@ -84,14 +102,12 @@ export async function shareCache(seconds: number, seed: number): Promise<SharedR
         Promise.all(victims.map(async (dataset) => [await fileOn(mount, dataset), join(repository.directory, dataset.path)] as const)),
       ),
     );
+    readers.push(...(await Promise.all(Array.from({ length: PROCESSES }, startReader))));
     let most = 0;
     timer = setInterval(() => (most = Math.max(most, contentBytes(cache))), INTERVAL);
     const until = Date.now() + seconds * 1000;
     const reports = await Promise.all(
-      Array.from({ length: PROCESSES }, (_, index) =>
-        // A command line takes so much: each process has a part of the files, which overlaps with the others'.
-        runReader({ pairs: part(pairs[index % MOUNTS]!, index), seed: seed + index, until }),
-      ),
+      readers.map((reader, index) => reader.run({ pairs: pairs[index % MOUNTS]!, seed: seed + index, until })),
     );
     clearInterval(timer);
     const violations = reports.flatMap((report) => report.violations);
@@ -106,13 +122,9 @@ export async function shareCache(seconds: number, seed: number): Promise<SharedR
     return { reads: sum(({ reads }) => reads), bytes: sum(({ bytes }) => bytes), violations, most, limit: LIMIT, evictions };
   } finally {
     clearInterval(timer);
+    for (const reader of readers) reader.kill();
     for (const mount of mounts) await mount.dispose();
     await nginx?.stop();
     removeDirectory(place);
   }
-}
-
-/** Two thirds of the files, others for other processes. */
-function part<T>(all: readonly T[], index: number): T[] {
-  return all.filter((_, position) => (position + index) % 3 !== 0);
 }
