@@ -5,7 +5,7 @@
 
 import { closeSync, openSync } from 'node:fs';
 import { sleep } from '../common/deadline.js';
-import { Growth } from './growth.js';
+import { Growth, type Grown } from './growth.js';
 import { readKept } from './kept.js';
 import type { Layout } from './layout.js';
 import { lockExclusive } from './locks.js';
@@ -17,6 +17,8 @@ import { removeStored, scanStored, type Stored } from './scan.js';
 const LOW_WATER = 0.9;
 /** Likewise above the floor. */
 const HIGH_GROUND = 1.05;
+/** Beyond this share of the limit fetches wait for evictions. */
+const HIGH_WATER = 1.1;
 /** Counts go stale a little each time others change the directory meanwhile: after this share of the limit it is counted again. */
 const RECOUNT_SHARE = 0.1;
 /** Milliseconds to wait for another process that is evicting. */
@@ -54,6 +56,7 @@ interface Goal {
   readonly covers: (found: Stored) => boolean;
 }
 
+const nothing: Grown = { bytes: 0, objects: 0 };
 const everything = (): boolean => true;
 
 export class Evictor {
@@ -72,12 +75,14 @@ export class Evictor {
   /** Sizes of what was published since the last count began: the count may or may not have come past it. */
   #recent = new Map<string, number>();
   #changed = 0;
-  /** Bytes that other processes added since the last count began. */
-  #foreign = 0;
+  /** What other processes added since the last count began. */
+  #foreign = { bytes: 0, objects: 0 };
   /** Work on the directory, one piece after the other. */
   #tail: Promise<unknown> = Promise.resolve();
   #scheduled = false;
   #fruitlessUntil = 0;
+  /** Until then fetches do not wait for evictions: what is there is in use. */
+  #freeUntil = 0;
 
   constructor(layout: Layout, settings: EvictorSettings) {
     this.#layout = layout;
@@ -85,12 +90,13 @@ export class Evictor {
     this.#growth = new Growth(layout.growth);
     this.#room = new Room(layout.directory, settings.floor);
     this.#watch = setInterval(() => {
-      if (this.#room.missing(0) > 0 && performance.now() >= this.#fruitlessUntil) this.schedule();
+      if (this.#isTight()) this.schedule();
     }, SPACE_INTERVAL);
     this.#watch.unref();
   }
 
   get totals(): CacheTotals {
+    this.#heed(this.#growth.read() ?? nothing, nothing);
     const { kept, keptBytes } = this.#keptTotals;
     return { objects: this.#objects, bytes: this.#bytes, kept, keptBytes, brought: this.#brought, evictions: this.#evictions };
   }
@@ -114,35 +120,48 @@ export class Evictor {
   /** An object was published by this process. */
   added(path: string, size: number): void {
     this.#recent.set(path, size);
-    this.#objects++;
-    this.grew(size);
+    this.#added({ bytes: size, objects: 1 });
   }
 
   /** What was counted as a part of a large object is an object now. */
   completed(path: string, size: number): void {
     this.#recent.set(path, size);
-    this.#objects++;
   }
 
   /** This process stored so many bytes, as of a part of a large object. */
   grew(size: number): void {
-    this.#brought += this.#settings.quota === undefined ? 0 : size;
-    const isKnown = this.#took(size);
+    this.#added({ bytes: size, objects: 0 });
+  }
+
+  #added(own: Grown): void {
+    this.#brought += this.#settings.quota === undefined ? 0 : own.bytes;
+    const isKnown = this.#took(own);
     const isOver = this.#bytes > this.#settings.limit || this.#brought > (this.#settings.quota?.bytes ?? Infinity);
     const isStale = !isKnown || this.#changed > this.#settings.limit * RECOUNT_SHARE;
-    if (isOver || isStale || this.#room.missing(0) > 0) this.schedule();
+    if (isOver || isStale || this.#isTight()) this.schedule();
   }
 
   /**
    * Room for `bytes` more, above the floor; what is oldest goes for it. Rejects with `cache-full` where there is none. `onEvict` is called before anything goes.
    */
   async reserve(bytes: number, onEvict: () => void): Promise<Reservation> {
+    await this.#holdBack(bytes);
     const missing = this.#room.missing(bytes);
-    if (missing > 0) {
+    if (missing > 0 && performance.now() >= this.#fruitlessUntil) {
       onEvict();
       await this.makeRoom(missing);
+      if (this.#room.missing(bytes) > 0) this.#fruitlessUntil = performance.now() + SPACE_INTERVAL;
     }
     return this.#room.reserve(bytes);
+  }
+
+  /** Where fetches are quicker than evictions, they wait for them; but not for what cannot go. */
+  async #holdBack(bytes: number): Promise<void> {
+    const isOver = (): boolean => this.#bytes + bytes > this.#settings.limit * HIGH_WATER;
+    if (!isOver() || performance.now() < this.#freeUntil) return;
+    this.schedule();
+    await this.#tail;
+    if (isOver()) this.#freeUntil = performance.now() + SPACE_INTERVAL;
   }
 
   /** Whether `bytes` more stay within the limit and leave the floor. */
@@ -172,6 +191,11 @@ export class Evictor {
     this.#growth.close();
   }
 
+  /** Whether the floor is reached, and something may be done about it. */
+  #isTight(): boolean {
+    return performance.now() >= this.#fruitlessUntil && this.#room.missing(0) > 0;
+  }
+
   #queue<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#tail.then(work);
     this.#tail = done.catch(() => undefined);
@@ -181,31 +205,37 @@ export class Evictor {
   /** Evicts what is too much by any measure. The directory has just been counted. */
   async #tidy(): Promise<void> {
     const { limit, quota } = this.#settings;
-    const isTight = (): boolean => this.#room.missing(0) > 0;
     if (quota !== undefined && this.#brought > quota.bytes) {
       const covers = ({ path }: Stored): boolean => mountMark(path) === quota.mount;
       await this.#evict(() => ({ excess: this.#brought - quota.bytes * LOW_WATER, covers }), false);
     }
-    if (this.#bytes > limit) await this.#evict(() => ({ excess: this.#bytes - limit * LOW_WATER, covers: everything }), false);
-    if (isTight()) {
+    if (this.#bytes > limit) await this.#evict(() => ({ excess: this.#bytes - limit * LOW_WATER, covers: everything }), true);
+    if (this.#isTight()) {
       await this.#evict(() => ({ excess: this.#room.missing(0, HIGH_GROUND), covers: everything }), false);
-      this.#fruitlessUntil = isTight() ? performance.now() + FRUITLESS_PAUSE : 0;
+      this.#fruitlessUntil = this.#room.missing(0) > 0 ? performance.now() + FRUITLESS_PAUSE : 0;
     }
   }
 
   /** Takes in what this process did just now, and what others did since; returns false where a part of the latter was missed. */
-  #took(own: number): boolean {
-    const grown = this.#growth.append(own) ? this.#growth.read() : own;
-    this.#bytes += grown ?? own;
-    this.#changed += Math.abs(grown ?? own);
-    this.#foreign += (grown ?? own) - own;
+  #took(own: Grown): boolean {
+    const isNoted = this.#growth.append(own);
+    const grown = isNoted ? this.#growth.read() : own;
+    this.#heed(grown ?? own, own);
     return grown !== undefined;
+  }
+
+  #heed(grown: Grown, own: Grown): void {
+    this.#bytes += grown.bytes;
+    this.#objects += grown.objects;
+    this.#changed += Math.abs(grown.bytes);
+    this.#foreign.bytes += grown.bytes - own.bytes;
+    this.#foreign.objects += grown.objects - own.objects;
   }
 
   async #count(): Promise<void> {
     this.#recent = new Map();
     this.#changed = 0;
-    this.#foreign = 0;
+    this.#foreign = { bytes: 0, objects: 0 };
     this.#growth.read();
     const [kept, mount] = [await readKept(this.#layout), this.#settings.quota?.mount];
     let [objects, bytes, brought, keptCount, keptBytes] = [0, 0, 0, 0, 0];
@@ -225,8 +255,9 @@ export class Evictor {
       bytes += size;
       if (mount !== undefined) brought += size;
     }
-    bytes += this.#foreign + (this.#growth.read() ?? 0);
-    [this.#objects, this.#bytes, this.#brought, this.#kept] = [objects, bytes, brought, kept];
+    this.#heed(this.#growth.read() ?? nothing, nothing);
+    [this.#objects, this.#bytes] = [objects + this.#foreign.objects, bytes + this.#foreign.bytes];
+    [this.#brought, this.#kept] = [brought, kept];
     this.#keptTotals = { kept: keptCount, keptBytes };
   }
 
@@ -270,10 +301,9 @@ export class Evictor {
 
   #removed({ path, size }: Stored, isOwn: boolean): void {
     this.#evictions++;
-    this.#objects--;
     this.#brought -= isOwn ? size : 0;
     this.#recent.delete(path);
-    this.#took(-size);
+    this.#took({ bytes: -size, objects: -1 });
   }
 
   /** The touch time up to which what was touched after `after` must go for `excess` bytes; undefined where there is none. */

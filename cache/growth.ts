@@ -2,15 +2,20 @@
  * How much the processes that share a cache add to it and evict from it: a file that each appends to and reads on from where it was. So each knows what all of
  * them did, without looking through the directory.
  *
- * A record is 8 bytes, a little-endian double: bytes added, negative for bytes that went. The file is a help, not a truth: who misses a part of it (it was
+ * A record is two little-endian doubles: bytes added and objects added, negative for what went. The file is a help, not a truth: who misses a part of it (it was
  * replaced, or cannot be read) counts the directory again.
  */
 
 import { closeSync, fstatSync, openSync, readSync, statSync, unlinkSync, writeSync } from 'node:fs';
 
-const RECORD = 8;
+const RECORD = 16;
 /** Bytes at which the file is begun anew. */
 const LONGEST = 2 ** 20;
+
+export interface Grown {
+  readonly bytes: number;
+  readonly objects: number;
+}
 
 export class Growth {
   readonly #path: string;
@@ -25,9 +30,10 @@ export class Growth {
   }
 
   /** Notes what this process did; returns whether it is noted. */
-  append(bytes: number): boolean {
+  append({ bytes, objects }: Grown): boolean {
     const record = Buffer.alloc(RECORD);
     record.writeDoubleLE(bytes);
+    record.writeDoubleLE(objects, 8);
     try {
       this.#open();
       return this.#fd !== undefined && writeSync(this.#fd, record) === RECORD;
@@ -38,7 +44,7 @@ export class Growth {
   }
 
   /** The sum of what was noted since the last call, by this process and others; undefined where a part of it was missed. */
-  read(): number | undefined {
+  read(): Grown | undefined {
     try {
       this.#open();
       const isNew = this.#isNew;
@@ -49,9 +55,12 @@ export class Growth {
       const length = bytes.length === 0 ? 0 : readSync(this.#fd, bytes, 0, bytes.length, this.#at);
       this.#at += length;
       if (isNew) return undefined;
-      let sum = 0;
-      for (let at = 0; at + RECORD <= length; at += RECORD) sum += bytes.readDoubleLE(at);
-      return Number.isFinite(sum) ? sum : undefined;
+      const sum = { bytes: 0, objects: 0 };
+      for (let at = 0; at + RECORD <= length; at += RECORD) {
+        sum.bytes += bytes.readDoubleLE(at);
+        sum.objects += bytes.readDoubleLE(at + 8);
+      }
+      return Number.isFinite(sum.bytes) && Number.isFinite(sum.objects) ? sum : undefined;
     } catch {
       return undefined;
     }

@@ -116,7 +116,7 @@ export async function evictObjects(layout: Layout, digests: Iterable<Digest>): P
       else if (removeStored({ kind: 'object', name, path, size: info.size, touched: info.mtimeMs })) {
         report.evicted++;
         report.bytes += info.size;
-        growth.append(-info.size);
+        growth.append({ bytes: -info.size, objects: -1 });
       } else report.inUse++;
     }
   } finally {
