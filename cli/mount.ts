@@ -14,6 +14,9 @@ interface Flags {
   readonly scrub?: string;
   readonly offline?: boolean;
   readonly wholeSize?: string;
+  readonly mirror?: readonly string[];
+  readonly rateLimit?: string;
+  readonly caFile?: string;
   readonly verify?: string;
   readonly publicKey?: string;
   readonly allowOther?: boolean;
@@ -46,6 +49,9 @@ export function define(program: Command): void {
       '--whole-size <size>',
       'files up to this size are fetched and checked whole before they are read; larger ones by chunk (default: 64M)',
     )
+    .option('--mirror <url>', 'another place of the same repository, asked where this one fails; repeatable', append)
+    .option('--rate-limit <rate>', 'bytes a second that come over the network at most: 10M')
+    .option('--ca-file <file>', 'PEM file with authorities that may vouch for servers, beside the known ones')
     .option('--verify <when>', 'check content when it is fetched (default), or also at every open: fetch, open')
     .option('--public-key <key>', 'show only what is signed with this key: ed25519:BASE64, or a file that holds it')
     .option('--allow-other', 'let other users look in')
@@ -53,7 +59,7 @@ export function define(program: Command): void {
     .option('-f, --foreground', 'stay in the foreground, log to standard error')
     .option(
       '-o, --options <list>',
-      'options as in /etc/fstab: collections, default, cache, cache-size, cache-free, quota, scrub, offline, whole-size, verify, allow_other, ro, deadline, idle-timeout, poll, log-level, transport, public-key',
+      'options as in /etc/fstab: collections, default, cache, cache-size, cache-free, quota, scrub, offline, whole-size, verify, allow_other, ro, deadline, idle-timeout, mirror, rate-limit, ca-file, poll, log-level, transport, public-key',
       append,
     )
     .addOption(new Option('--rerun <name>').hideHelp())
@@ -79,6 +85,9 @@ function settingsOf(flags: Flags): Setting[] {
     ['quota', flags.quota],
     ['scrub', flags.scrub],
     ['whole-size', flags.wholeSize],
+    ...(flags.mirror ?? []).map((url) => ['mirror', url] as const),
+    ['rate-limit', flags.rateLimit],
+    ['ca-file', flags.caFile],
     ['verify', flags.verify],
     ['public-key', flags.publicKey],
     ['rerun', flags.rerun],

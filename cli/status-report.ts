@@ -10,6 +10,7 @@ import { formatSize } from '../mounts/units.js';
 import { formatTable, printable } from './table.js';
 import type { CacheStatistics } from '../cache/contract.js';
 import type { MountStatus } from '../mounts/contract.js';
+import type { MirrorHealth } from '../proxy/contract.js';
 
 /** One mount as it was found. */
 export type SeenMount =
@@ -123,6 +124,7 @@ function factsOf(status: MountStatus): (readonly [string, string])[] {
     ...cacheFacts(cache),
     ['fetches', `${cache.fetches} (${formatSize(cache.fetchedBytes)}), ${failures}, ${cache.inFlight} under way`],
     ['kernel', `${described}, ${requests} requests, ${kernel.open} files open, ${kernel.waiting} waiting`],
+    ...(status.mirrors ?? []).map((mirror) => ['mirror', describeMirror(mirror)] as const),
     ['log', status.logFile ?? 'standard error'],
     ...status.errors.slice(-5).map((error) => ['error', `${instant(error.at)} ${error.path}: ${error.message}`] as const),
   ];
@@ -144,6 +146,17 @@ function cacheFacts(cache: CacheStatistics): (readonly [string, string])[] {
     facts.push(['scrub', `${Math.floor(scrub.progress * 100)} % of this round${last}, ${scrub.damaged} damaged`]);
   }
   return facts;
+}
+
+function describeMirror({ url, failures, restsUntil, latency, throughput, problem }: MirrorHealth): string {
+  const pace = [
+    latency === null ? undefined : `answers in ${Math.round(latency)} ms`,
+    throughput === null ? undefined : `${formatSize(Math.round(throughput))}/s`,
+  ].filter((text) => text !== undefined);
+  if (restsUntil === null) return `${url}: ${['ok', ...pace].join(', ')}`;
+  const times = failures === 1 ? 'failed' : `failed ${failures} times in a row`;
+  const next = restsUntil > Date.now() ? `, others are asked first until ${instant(restsUntil)}` : '';
+  return `${url}: ${times}${next}${problem === null ? '' : `: ${problem}`}`;
 }
 
 function instant(milliseconds: number): string {

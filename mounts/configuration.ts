@@ -4,11 +4,12 @@
  *     sources:
  *       hsc:                                  # `butlerfs mount hsc /mnt/hsc`
  *         repository: https://data.example.org/hsc/repo
+ *         mirrors: [https://mirror.example.org/hsc/repo]
  *         collections: [HSC/runs/RC2]
  *         default: {instrument: HSC}
  *         public-key: ed25519:...             # show only what is signed with this key
  *     credentials:                            # by host, or host:port
- *       data.example.org: {username: me, password: secret}
+ *       data.example.org: {username: me, password: secret}       # with `scheme: digest` the password itself is never sent
  *       other.example.org: {bearer-file: /home/me/.token}
  *     defaults:                               # for every mount; names and values as after -o
  *       cache-size: 200G
@@ -33,6 +34,7 @@ const text = z.union([z.string(), z.number().transform(String)]);
 
 const sourceSchema = z.strictObject({
   repository: z.string().min(1),
+  mirrors: texts.optional(),
   collections: texts.optional(),
   default: z.record(z.string(), text).optional(),
   'public-key': z
@@ -45,6 +47,7 @@ const credentialSchema = z
   .strictObject({
     username: z.string().min(1).optional(),
     password: z.string().optional(),
+    scheme: z.literal('digest').optional(),
     bearer: z.string().min(1).optional(),
     'bearer-file': z.string().startsWith('/', 'must be an absolute path').optional(),
   })
@@ -55,7 +58,8 @@ const credentialSchema = z
         (entry['bearer-file'] === undefined ? 0 : 1) ===
         1 && (entry.username === undefined) === (entry.password === undefined),
     'must give username and password, or bearer, or bearer-file',
-  );
+  )
+  .refine((entry) => entry.scheme === undefined || entry.username !== undefined, 'scheme goes with username and password');
 
 const defaultsSchema = z.strictObject({
   cache: z.string().startsWith('/', 'must be an absolute path').optional(),
@@ -69,6 +73,8 @@ const defaultsSchema = z.strictObject({
   default: z.record(z.string(), text).optional(),
   deadline: text.optional(),
   'idle-timeout': text.optional(),
+  'rate-limit': text.optional(),
+  'ca-file': z.string().startsWith('/', 'must be an absolute path').optional(),
   poll: text.optional(),
   'log-level': z.enum(LOG_LEVELS).optional(),
   transport: z.enum(TRANSPORTS).optional(),
@@ -205,13 +211,14 @@ export async function readCredentials(credentials: Configuration['credentials'])
   return Object.fromEntries(await Promise.all(entries));
 }
 
-export type ResolvedCredentials = { readonly username: string; readonly password: string } | { readonly bearer: string };
+export type ResolvedCredentials =
+  { readonly username: string; readonly password: string; readonly scheme?: 'digest' } | { readonly bearer: string };
 
 async function resolveCredentials(
   host: string,
-  { username, password, bearer, 'bearer-file': file }: HostCredentials,
+  { username, password, scheme, bearer, 'bearer-file': file }: HostCredentials,
 ): Promise<ResolvedCredentials> {
-  if (username !== undefined && password !== undefined) return { username, password };
+  if (username !== undefined && password !== undefined) return { username, password, ...(scheme === undefined ? {} : { scheme }) };
   if (bearer !== undefined) return { bearer };
   const token = await readFile(file ?? '', 'utf8').catch((cause: unknown) => {
     throw new ButlerfsError('configuration', {

@@ -5,7 +5,7 @@ import { ButlerfsError } from '../common/errors.js';
 import { didYouMean, nearestNames } from '../common/nearest.js';
 import { LOG_LEVELS } from './log-levels.js';
 import { readPublicKey } from './publication/keys.js';
-import { configuredKey, parseSource } from './repository.js';
+import { configuredKey, configuredMirrors, parseMirrors, parseSource } from './repository.js';
 import { TRANSPORTS } from './transports.js';
 import { parseDuration, parseSize } from './units.js';
 import type { Configuration, ConfiguredDefaults } from './configuration.js';
@@ -40,6 +40,9 @@ const VALUE_OPTIONS = [
   'verify',
   'deadline',
   'idle-timeout',
+  'mirror',
+  'rate-limit',
+  'ca-file',
   'poll',
   'log-level',
   'transport',
@@ -100,6 +103,8 @@ export function resolveMountOptions(request: MountRequest, configuration: Config
     given.get(name)?.at(-1) ?? (defaults[name] as string | undefined) ?? otherwise;
 
   const cache = given.get('cache')?.at(-1);
+  const caFile = given.get('ca-file')?.at(-1);
+  const mirrors = given.has('mirror') ? parseMirrors(source, given.get('mirror')!, request.workingDirectory) : configuredMirrors(source);
   const key = given.get('public-key')?.at(-1);
   const publicKey = key === undefined ? configuredKey(source.named) : readPublicKey(key, request.workingDirectory);
   return {
@@ -122,6 +127,9 @@ export function resolveMountOptions(request: MountRequest, configuration: Config
     allowOther: given.has('allow_other') || (defaults.allow_other ?? false),
     deadline: parseDuration(option('deadline', '60s'), 'deadline'),
     idleTimeout: parseDuration(option('idle-timeout', '10s'), 'idle-timeout'),
+    mirrors,
+    rateLimit: optionalSize(option('rate-limit', ''), 'rate-limit'),
+    caFile: caFile === undefined ? (defaults['ca-file'] ?? null) : resolve(request.workingDirectory, nonEmpty(caFile, 'ca-file')),
     pollInterval: parseDuration(option('poll', '10s'), 'poll', { allowZero: true }),
     transport: oneOf(option('transport', 'auto'), TRANSPORTS, 'transport'),
     logLevel: oneOf(option('log-level', 'info'), LOG_LEVELS, 'log-level'),

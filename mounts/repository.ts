@@ -23,6 +23,27 @@ export function configuredKey(named: NamedSource | undefined): string | undefine
   return text === undefined ? undefined : readPublicKey(text);
 }
 
+/**
+ * Further places of the repository at `source`: URLs, or directories that start at `workingDirectory`; each once. Throws `usage` for broken ones, and where the
+ * repository is a directory of this host, which needs none.
+ */
+export function parseMirrors(source: ParsedSource, texts: readonly string[], workingDirectory: string): readonly string[] {
+  const mirrors = texts.map((text) => parseLocation(text, workingDirectory).repository);
+  if (mirrors.length > 0 && source.isDirectory) {
+    throw new ButlerfsError('usage', {
+      what: `mirrors of ${source.repository}`,
+      why: 'a repository that is a directory of this host has none',
+      advice: 'give the URL as the source and the directory as its mirror',
+    });
+  }
+  return [...new Set(mirrors)].filter((mirror) => mirror !== source.repository);
+}
+
+/** The mirrors that the configuration gives for a source. */
+export function configuredMirrors(source: ParsedSource): readonly string[] {
+  return parseMirrors(source, source.named?.mirrors ?? [], '/');
+}
+
 const SCHEMES_OF_LATER_VERSIONS = ['sftp', 'postgresql', 'postgres', 'mysql', 'mariadb', 's3', 'gs', 'webdav', 'davs'];
 
 /**

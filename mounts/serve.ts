@@ -52,9 +52,10 @@ export async function serveMount(options: MountOptions, settings: ServeSettings)
 }
 
 async function sourceSettings(options: MountOptions, { directories, onProgress }: ServeSettings, warn: (line: string) => void) {
-  const { cacheDirectory, publicKey, deadline, idleTimeout, offline } = options;
+  const { cacheDirectory, publicKey, deadline, idleTimeout, offline, mirrors, rateLimit, caFile } = options;
   const configuration = await loadConfiguration(directories.configurationFiles);
-  return { cacheDirectory, publicKey, deadline, idleTimeout, offline, configuration, onProgress, warn };
+  const network = { deadline, idleTimeout, mirrors, rateLimit, caFile };
+  return { cacheDirectory, publicKey, offline, configuration, onProgress, warn, ...network };
 }
 
 async function serveUntilEnded(

@@ -3,11 +3,12 @@
 import { join } from 'node:path';
 import { linkSignals } from '../common/deadline.js';
 import { asButlerfsError, ButlerfsError } from '../common/errors.js';
-import { openRemote } from '../proxy/assemble.js';
+import { openRemote, type RemoteSettings } from '../proxy/assemble.js';
 import { loadCredentials } from '../proxy/credentials.js';
 import { parseRemotePath } from '../proxy/paths.js';
+import { RateLimiter } from '../proxy/rate.js';
 import { readCredentials } from './configuration.js';
-import { configuredKey, parseSource } from './repository.js';
+import { configuredKey, configuredMirrors, parseSource } from './repository.js';
 import { bringPublishedUpToDate, openPublished } from './published-version.js';
 import { SourceStore } from './source-store.js';
 import { bringUpToDate, displayName, openCurrent } from './source-version.js';
@@ -28,6 +29,11 @@ export interface SourceSettings {
   /** Milliseconds, as in MountOptions. */
   readonly deadline?: number;
   readonly idleTimeout?: number;
+  /** As in MountOptions. */
+  readonly mirrors?: readonly string[] | undefined;
+  readonly rateLimit?: number | null | undefined;
+  /** Likewise; default: that of the configuration. */
+  readonly caFile?: string | null | undefined;
   /** Nothing is contacted: the catalogue of an earlier time is used. */
   readonly offline?: boolean;
   /** Told what is being done, as a line that the next one replaces. */
@@ -62,6 +68,8 @@ export interface OpenedSource {
   readonly registryUrl: string;
   /** For other servers that the repository names. */
   readonly credentials: CredentialLookup;
+  /** Likewise: what all of them share. */
+  readonly network: Pick<RemoteSettings, 'rate' | 'caFile'>;
   /** Copy of the repository's configuration. */
   readonly butlerYamlFile: string;
   readonly info: CatalogueInfo;
@@ -101,13 +109,16 @@ export async function openSource(
   settings: SourceSettings,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OpenedSource> {
-  const { repository, isDirectory, named } = parseSource(source, settings.configuration, process.cwd());
+  const parsed = parseSource(source, settings.configuration, process.cwd());
+  const { repository, isDirectory, named } = parsed;
   const publicKey = settings.publicKey ?? configuredKey(named);
   const { deadline, idleTimeout, warn, cacheDirectory } = settings;
   const configured = await readCredentials(settings.configuration.credentials);
   const credentials = loadCredentials({ configured, warn });
+  const mirrors = settings.mirrors ?? configuredMirrors(parsed);
+  const network = networkOf(settings);
   const open = (within: number | undefined, unreachable?: number): Remote =>
-    openRemote(repository, { credentials, deadline: within, idleTimeout, unreachable });
+    openRemote(repository, { ...network, mirrors, credentials, deadline: within, idleTimeout, unreachable });
   const remote = open(deadline);
   try {
     const store = new SourceStore(cacheDirectory, isDirectory ? repository : remote.url, publicKey);
@@ -121,7 +132,7 @@ export async function openSource(
     try {
       return new Source(
         parts,
-        credentials,
+        { credentials, network },
         await (settings.offline === true ? withoutLook(parts, signal) : firstLook(parts, look, signal)),
       );
     } finally {
@@ -131,6 +142,14 @@ export async function openSource(
     await remote.close();
     throw error;
   }
+}
+
+/** What all remotes of a source share. */
+function networkOf({ rateLimit, caFile, configuration }: SourceSettings): OpenedSource['network'] {
+  return {
+    rate: rateLimit == null ? undefined : new RateLimiter(rateLimit),
+    caFile: caFile ?? configuration.defaults['ca-file'],
+  };
 }
 
 /** The newest version; where the origin does not answer, the one there is, with the reason. */
@@ -174,6 +193,7 @@ async function keptVersion(parts: SourceParts, signal: AbortSignal): Promise<Ope
 class Source implements OpenedSource {
   readonly problem?: ButlerfsError;
   readonly credentials: CredentialLookup;
+  readonly network: OpenedSource['network'];
   readonly #parts: SourceParts;
   readonly #closing = new AbortController();
   #opened: OpenVersion;
@@ -181,11 +201,12 @@ class Source implements OpenedSource {
 
   constructor(
     parts: SourceParts,
-    credentials: CredentialLookup,
+    { credentials, network }: Pick<OpenedSource, 'credentials' | 'network'>,
     { problem, ...opened }: OpenVersion & { readonly problem?: ButlerfsError },
   ) {
     this.#parts = parts;
     this.credentials = credentials;
+    this.network = network;
     this.#opened = opened;
     if (problem !== undefined) this.problem = problem;
   }
