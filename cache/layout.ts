@@ -44,8 +44,10 @@ export const pinSchema = z.object({
 export type Pin = Readonly<z.infer<typeof pinSchema>>;
 
 /** Names the pin of a request. Distinct for distinct (origin, member, identity, part). */
-export function pinName({ origin, member, identity, part }: ObjectRequest): string {
-  const names = [origin, member ?? null, identity, ...(part === undefined ? [] : [partKey(part)])];
+export function pinName(request: ObjectRequest): string {
+  const { origin, member = null, identity } = request;
+  const part = partKey(request);
+  const names = [origin, member, identity, ...(part === undefined ? [] : [part])];
   return createHash('sha256').update(JSON.stringify(names)).digest('hex');
 }
 

@@ -32,7 +32,7 @@ export class PinReader {
 
   /** Undefined where there is none or it is damaged. */
   find(request: ObjectRequest): Pin | undefined {
-    const key = `${request.origin}\0${request.member ?? '\0'}\0${request.identity}${request.part === undefined ? '' : `\0${partKey(request.part)}`}`;
+    const key = `${request.origin}\0${request.member ?? '\0'}\0${request.identity}\0${partKey(request) ?? ''}`;
     this.#remembered ??= new LRUCache<string, Remembered>({ max: REMEMBERED });
     const known = this.#remembered.get(key);
     const path = known?.path ?? this.#layout.pin(pinName(request));
@@ -66,18 +66,20 @@ export async function readPin(layout: Layout, request: ObjectRequest): Promise<P
 
 /** Pins the content, or finds that another process did: the pin that now counts. */
 export async function createPin(layout: Layout, request: ObjectRequest, content: Pick<Pin, 'validator' | 'size' | 'digest'>): Promise<Pin> {
-  const { origin, member = null, identity, part } = request;
-  const pin: Pin = { origin, member, identity, ...(part === undefined ? {} : { part: partKey(part) }), ...content };
+  const { origin, member = null, identity } = request;
+  const part = partKey(request);
+  const pin: Pin = { origin, member, identity, ...(part === undefined ? {} : { part }), ...content };
   const path = layout.pin(pinName(request));
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   if (await createFileAtomically(path, `${JSON.stringify(pin)}\n`)) return pin;
   return (await readPin(layout, request)) ?? pin;
 }
 
-function parsePin(text: string, { origin, member, identity, part }: ObjectRequest): Pin | undefined {
+function parsePin(text: string, request: ObjectRequest): Pin | undefined {
   const parsed = pinSchema.safeParse(parseJson(text));
   if (!parsed.success) return undefined;
   const pin = parsed.data;
-  const isSamePart = pin.part === (part === undefined ? undefined : partKey(part));
-  return pin.origin === origin && pin.member === (member ?? null) && pin.identity === identity && isSamePart ? pin : undefined;
+  const { origin, member = null, identity } = request;
+  const isSame = pin.origin === origin && pin.member === member && pin.identity === identity && pin.part === partKey(request);
+  return isSame ? pin : undefined;
 }

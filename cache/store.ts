@@ -147,8 +147,8 @@ class DiskCache implements ObjectCache {
     this.#parts = new FitsParts({
       openOrigin: settings.chunkDigests === undefined ? settings.openOrigin : verifyingOpener(settings.openOrigin, settings.chunkDigests),
       ensure: (request, signal, fresh) => this.#ensure(request, signal, fresh),
-      openIfPresent: (request) => this.#quickReader.openIfPresent(request),
-      close: (object) => this.#quickReader.close(object),
+      openIfPresent: (request) => this.#reader.openIfPresent(request),
+      close: (object) => this.#reader.close(object),
       readPin: (request) => readPin(layout, request),
     });
     this.#evictor.schedule();

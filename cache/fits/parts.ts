@@ -32,7 +32,6 @@ export interface PartsHost {
   readonly openOrigin: OriginOpener;
   /** Brings content to the disk, as {@link ObjectCache.ensure}. */
   ensure(request: ObjectRequest, signal: AbortSignal, fresh: boolean): Promise<void>;
-  /** Without checking again what is here. */
   openIfPresent(request: ObjectRequest): OpenObject | undefined;
   close(object: OpenObject): void;
   readPin(request: ObjectRequest): Promise<Pin | undefined>;

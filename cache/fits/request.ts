@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { formatBox } from '../../sky/fits/cutout.js';
 import type { FilePart, ObjectRequest } from '../contract.js';
+import { formatDigest } from '../digest.js';
 
 /** Grows when the text of an index changes: content pinned under the former is another's then. */
 const INDEX_VERSION = 1;
@@ -27,8 +28,13 @@ export const partSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
-/** Names the part among those of one file. */
-export function partKey(part: FilePart): string {
+/** Names the part among those of one file, and of one version of it where its digest is published; undefined where the request is for no part. */
+export function partKey({ part, whole }: ObjectRequest): string | undefined {
+  if (part === undefined) return undefined;
+  return whole?.digest === undefined ? keyWithin(part) : `${keyWithin(part)} of ${formatDigest(whole.digest)}`;
+}
+
+function keyWithin(part: FilePart): string {
   switch (part.kind) {
     case 'index':
       return `index-${INDEX_VERSION}`;
