@@ -62,10 +62,37 @@ describe('resolveMountOptions', () => {
       allowOther: false,
       deadline: 60_000,
       idleTimeout: 10_000,
+      mirrors: [],
+      rateLimit: null,
+      caFile: null,
+      wholeSize: 64 * 1024 ** 2,
       pollInterval: 10_000,
       transport: 'auto',
       logLevel: 'info',
     });
+  });
+
+  test('takes mirrors, a rate and a file of authorities; those of the source where none are given', () => {
+    const settings = splitOptions(
+      'mirror=https://b.example/repo/butler.yaml,mirror=copy,mirror=https://b.example/repo,rate-limit=10M,ca-file=ca.pem',
+    );
+    expect(resolve(settings)).toMatchObject({
+      mirrors: ['https://b.example/repo', '/home/me/copy'],
+      rateLimit: 10 * 1024 ** 2,
+      caFile: '/home/me/ca.pem',
+    });
+    const configuration = parseConfiguration(
+      'sources: {hsc: {repository: https://a.example/r, mirrors: https://b.example/r}}\ndefaults: {rate-limit: 1M, ca-file: /etc/ca.pem}',
+      'file',
+    );
+    expect(resolve([], configuration, 'hsc')).toMatchObject({
+      mirrors: ['https://b.example/r'],
+      rateLimit: 1024 ** 2,
+      caFile: '/etc/ca.pem',
+    });
+    const refused = expect(() => resolve(splitOptions('mirror=https://b.example/r'), nothing, '/repo'));
+    refused.toThrow('a repository that is a directory of this host has none');
+    expect(() => resolve(splitOptions('mirror=https://me:secret@b.example/r'))).toThrow(/a URL with a password/);
   });
 
   test('takes every option, the last of several, and adds lists up', () => {
