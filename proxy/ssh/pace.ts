@@ -2,6 +2,8 @@
 
 const SMALLEST_REQUEST = 32 * 1024;
 const SMALLEST_WINDOW = 2 * SMALLEST_REQUEST;
+/** However few bytes came for one request: it may have been by chance. */
+const SMALLEST_LIMIT = 4 * 1024;
 
 /** Bytes; 4 MiB fill a line of 600 Mbit/s at 50 ms. */
 const LARGEST_WINDOW = 4 * 1024 * 1024;
@@ -41,6 +43,6 @@ export class Pace {
 
   /** The server sent only so many bytes of a request for more, in the middle of a file. */
   limitedTo(bytes: number): void {
-    this.#largestRequest = Math.max(1, Math.min(this.#largestRequest, bytes));
+    this.#largestRequest = Math.min(this.#largestRequest, Math.max(SMALLEST_LIMIT, bytes));
   }
 }

@@ -52,6 +52,7 @@ export async function* readRange(
     }
   };
   let reached = begin;
+  let shortened: number | undefined;
   while (reached < end) {
     fill();
     const { offset, length, data } = parts.shift()!;
@@ -59,9 +60,12 @@ export async function* readRange(
     onItsWay -= length;
     reached = offset + chunk.length;
     const isEnd = chunk.length === 0;
+    // More came after fewer bytes than were asked for: so it was not the end of the file, but all that the server sends at a time.
+    if (shortened !== undefined && !isEnd) session.pace.limitedTo(shortened);
+    shortened = undefined;
     if (!isEnd && chunk.length < length) {
       // The rest of it comes first; whatever was asked of the file's attributes was so before that.
-      if (reached < end && parts.length > 0) session.pace.limitedTo(chunk.length);
+      shortened = chunk.length;
       parts.unshift(ask(reached, length - chunk.length));
       attributes = undefined;
     }

@@ -80,6 +80,6 @@ describe('pace', () => {
     pace.limitedTo(65_536);
     expect(pace.request).toBe(65_536);
     pace.limitedTo(1000);
-    expect(pace.request).toBe(1000);
+    expect(pace.request).toBe(4096);
   });
 });
