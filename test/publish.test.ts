@@ -5,13 +5,14 @@ import { cpSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, write
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { dataIdPath, errorCode, filesBelow, sha256 } from './support/tree.js';
 import { CHAIN, writeSmallRepository } from '../scripts/repository/repository.js';
 import type { WrittenDataset } from '../scripts/repository/repository.js';
 import { mountRepository, temporaryHome } from './support/mounted.js';
 import type { Home, TestMount } from './support/mounted.js';
 import { Nginx } from './support/nginx.js';
+import { runSuccessfully } from './support/run.js';
 import { eventually, removeDirectory, temporaryDirectory } from './support/temporary.js';
+import { dataIdPath, encodeValue, errorCode, filesBelow, sha256 } from './support/tree.js';
 
 let place: string;
 /** Written once; each test has a copy. */
@@ -146,6 +147,68 @@ describe('a published repository', () => {
     const on = await mountSigned();
     expect(await errorCode(readFile(join(on.path, '@repo/gen3.sqlite3')))).toBe('EIO');
     expect(await readdir(join(on.path, '@collections'))).not.toContain('changed%2Fafterwards');
+  });
+
+  it('checks parts of files, too, before they are shown', async () => {
+    const [victim, other] = visible().filter(({ type }) => type === 'calexp');
+    flip(join(repository, victim!.path), victim!.size - 3000);
+    const on = await mountSigned();
+    const part = async ({ dataId }: WrittenDataset): Promise<Buffer> => {
+      const leaf = join(on.path, 'calexp.image', ...dataIdPath(dataId));
+      return await readFile(join(leaf, (await readdir(leaf))[0]!));
+    };
+    const content = await part(other!);
+    expect(content.subarray(2880).equals(readFileSync(join(repository, other!.path)).subarray(-(content.length - 2880)))).toBe(true);
+    expect(nginx.requests().some((line) => line.includes(`/${other!.path} 206 `))).toBe(true);
+    expect(await errorCode(part(victim!))).toBe('EIO');
+  });
+
+  it('covers members by their archive, and files elsewhere; what it does not cover is EACCES', async () => {
+    const [member, elsewhere, remote, unsigned] = written;
+    const archive = join(repository, 'archive.zip');
+    await runSuccessfully('python3', [
+      '-c',
+      `import sys, zipfile; zipfile.ZipFile(sys.argv[1], 'w').write(sys.argv[2], 'member.fits')`,
+      archive,
+      join(repository, member!.path),
+    ]);
+    const outside = join(place, 'outside.fits');
+    writeFileSync(outside, readFileSync(join(repository, elsewhere!.path)));
+    const database = new Database(join(repository, 'gen3.sqlite3'));
+    const move = database.prepare('update file_datastore_records set path = ?, checksum = null where path = ?');
+    move.run('archive.zip#zip-path=member.fits', member!.path);
+    move.run(`file://${outside}`, elsewhere!.path);
+    move.run(`${nginx.url}/${remote!.path}`, remote!.path);
+    // Known by its digest alone.
+    database.prepare('update file_datastore_records set path = ? where path = ?').run(`${nginx.url}/${unsigned!.path}`, unsigned!.path);
+    database.close();
+    const { files, remote: left } = await publish();
+    // Instead of four files an archive and the file elsewhere.
+    expect({ files, left }).toEqual({ files: written.length + 2 - 2, left: 2 });
+    expect(await succeed(['publish', '--verify', repository, '--public-key', publicKey()])).toMatch(/2 more without chunk digests/);
+
+    const read = async (on: TestMount, dataset: WrittenDataset): Promise<Buffer> => {
+      const view = join(on.path, '@collections', encodeValue(dataset.run), dataset.type, ...dataIdPath(dataset.dataId));
+      return await readFile(join(view, (await readdir(view))[0]!));
+    };
+    const original = (dataset: WrittenDataset): Buffer => readFileSync(join(pristine, dataset.path));
+    const on = await mountSigned();
+    expect((await read(on, member!)).equals(original(member!))).toBe(true);
+    expect((await read(on, unsigned!)).equals(original(unsigned!))).toBe(true);
+    expect(await errorCode(read(on, remote!))).toBe('EACCES');
+    expect((await on.status()).errors.at(-1)!.message).toMatch(/the signed manifest does not cover it/);
+    await on.dispose();
+
+    // On this host files elsewhere are shown as well, and checked; the damaged archive is not taken from a cache of before.
+    flip(outside, 77);
+    flip(archive, 1000);
+    rmSync(join(home.directory, 'cache'), { recursive: true });
+    const local = await mountSigned(repository);
+    expect(await errorCode(read(local, elsewhere!))).toBe('EIO');
+    expect(await errorCode(read(local, member!))).toBe('EIO');
+    flip(outside, 77);
+    // A neighbour that cannot be fetched ahead does not matter.
+    expect((await read(local, elsewhere!)).equals(original(elsewhere!))).toBe(true);
   });
 
   it('shows what is published again while it is mounted, and nothing before', async () => {

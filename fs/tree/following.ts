@@ -104,10 +104,21 @@ export class FollowingFiles {
     for (; sequence.named < end && bytes < MOST_BYTES; sequence.named++) {
       const file = fileAt(listing.at(sequence.named).node(), chain, level + 1);
       if (file?.size == null || file.size > MOST_BYTES / 4) continue;
+      const request = requestOf(file);
+      if (request === undefined) continue;
       bytes += file.size;
-      requests.push(file.request());
+      requests.push(request);
     }
     if (requests.length > 0) this.#content.expect(requests);
+  }
+}
+
+/** What brings the file; undefined where it may not be had, which is for whoever opens it to hear. */
+function requestOf(file: ContentFile): ObjectRequest | undefined {
+  try {
+    return file.request();
+  } catch {
+    return undefined;
   }
 }
 

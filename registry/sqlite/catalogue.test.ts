@@ -256,6 +256,16 @@ describe('what a catalogue knows beside datasets', () => {
     expect(catalogue.totals()).toEqual({ files: 5, bytes: 12 + 7 + 5 + 1000 });
   });
 
+  it('names every file once, wherever it is, archives without what is known of their members', () => {
+    expect([...catalogue.files()].sort((a, b) => (a.location < b.location ? -1 : 1))).toEqual([
+      { location: 'butler.yaml', size: 12, checksum: null },
+      { location: 'https://example.org/x.fits', size: 1000, checksum: null },
+      { location: 'run/a/1.fits', size: 7, checksum: '0f'.repeat(64) },
+      { location: 'run/b.fits', size: 5, checksum: null },
+      { location: 'run/z.zip', size: null, checksum: null },
+    ]);
+  });
+
   it('tells governors by search path', () => {
     const values = (...names: string[]): readonly string[] => catalogue.governorValues(catalogue.searchPath(names), 'instrument', 10);
     expect([values('run'), values('other'), values('run', 'other')]).toEqual([['HSC', 'LATISS'], [], ['HSC', 'LATISS']]);
