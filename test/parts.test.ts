@@ -52,6 +52,29 @@ function composite(visit: number, detector: number): Buffer {
   return Buffer.concat([formatHeader(primary), ...hdus]);
 }
 
+/** A file with an HDU that no cut-out is made of, and a compressed one: tables, as far as their structure goes. */
+function withTables(): Buffer {
+  const table = (name: string, ...more: string[]): Buffer =>
+    Buffer.concat([
+      formatHeader([
+        formatCard('XTENSION', 'BINTABLE'),
+        formatCard('BITPIX', 8),
+        formatCard('NAXIS', 2),
+        formatCard('NAXIS1', 8),
+        formatCard('NAXIS2', 4),
+        formatCard('PCOUNT', 3),
+        formatCard('GCOUNT', 1),
+        formatCard('TFIELDS', 1),
+        formatCard('TFORM1', '1PB(8)'),
+        formatCard('EXTNAME', name),
+        ...more,
+      ]),
+      Buffer.alloc(2880, name.charCodeAt(0)),
+    ]);
+  const primary = formatHeader([formatCard('SIMPLE', true), formatCard('BITPIX', 8), formatCard('NAXIS', 0)]);
+  return Buffer.concat([primary, table('SMALL', formatCard('ZIMAGE', true)), table('ROWS')]);
+}
+
 const READ = `
 import json, sys
 import numpy as np
@@ -87,20 +110,21 @@ describe('parts of composites on a mount', () => {
 
   beforeAll(async () => {
     place = temporaryDirectory('parts');
-    const written = writeSmallRepository(place, { tracts: [8766], patches: 1, bands: ['g'], visits: 2, detectors: 3, pixels: 8 });
+    const written = writeSmallRepository(place, { tracts: [8766], patches: 1, bands: ['g'], visits: 2, detectors: 4, pixels: 8 });
     const registry = new Database(join(place, 'gen3.sqlite3'));
     files = written
       .filter(({ type }) => type === 'calexp')
       .map(({ dataId, path }) => {
         const [visit, detector] = [Number(dataId['visit']), Number(dataId['detector'])];
-        const content = composite(visit, detector);
+        const content = detector === 3 ? withTables() : composite(visit, detector);
         writeFileSync(join(place, path), content);
         const checksum = createHash('blake2b512').update(content).digest('hex');
         registry
           .prepare('UPDATE file_datastore_records SET checksum = ?, file_size = ? WHERE path = ?')
           .run(checksum, content.length, path);
         return { visit, detector, path, content };
-      });
+      })
+      .sort((a, b) => a.detector - b.detector);
     registry.close();
     nginx = await Nginx.start(place);
     mount = await mountRepository(nginx.url);
@@ -221,6 +245,21 @@ describe('parts of composites on a mount', () => {
     expect(await explain(`0:701,0:1/${name}`)).toContain(`the image has ${WIDTH} columns and ${HEIGHT} rows`);
     expect(await explain('3:3,0:1')).toContain('it holds no pixel');
     expect(await explain(`0:2,0:1/${name}`)).toContain('part: box 0:2,0:1 of HDU IMAGE');
+  });
+
+  it('compressed images and tables are kept byte for byte; a cut-out of one is EOPNOTSUPP, and @explain says why', async () => {
+    const file = files.find(({ detector }) => detector === 3)!;
+    for (const [n, name] of ['small', 'rows'].entries()) {
+      const bytes = await readFile(join(leaf(`calexp.${name}`, file), nameOf(`calexp.${name}`, file)));
+      expect(bytes.subarray(2880).equals(file.content.subarray(2880 + n * 5760, 2880 + (n + 1) * 5760))).toBe(true);
+      const box = join(leaf(`calexp.${name}`, file), '@cutout/0:1,0:1', nameOf(`calexp.${name}`, file));
+      expect(await errorCode(stat(box))).toBe('ENOTSUP');
+    }
+    const path = `calexp.small/visit=${file.visit}/detector=3/@cutout/0:1,0:1/calexp.small.fits`;
+    expect(await readFile(join(mount.path, '@explain', path.replaceAll('/', '%2F')), 'utf8')).toContain(
+      'cut-outs need an uncompressed image',
+    );
+    expect(await errorCode(stat(join(leaf('calexp.image', file), nameOf('calexp.image', file))))).toBe('ENOENT');
   });
 
   it('reads at any place, and pages of a mapping, are those of the file', async () => {
