@@ -21,11 +21,22 @@ const reasons = {
 };
 
 const libraries = {
-  common: ['undici', 'better-sqlite3', 'kysely', 'koffi'],
-  sky: ['undici', 'better-sqlite3', 'kysely', 'koffi', 'node:fs', 'node:fs/promises', 'node:net', 'node:http', 'node:child_process'],
-  registry: ['undici', 'koffi', 'node:net', 'node:http', 'node:https'],
+  common: ['undici', 'ssh2', 'better-sqlite3', 'kysely', 'koffi'],
+  sky: [
+    'undici',
+    'ssh2',
+    'better-sqlite3',
+    'kysely',
+    'koffi',
+    'node:fs',
+    'node:fs/promises',
+    'node:net',
+    'node:http',
+    'node:child_process',
+  ],
+  registry: ['undici', 'ssh2', 'koffi', 'node:net', 'node:http', 'node:https'],
   proxy: ['better-sqlite3', 'kysely', 'koffi'],
-  fs: ['undici', 'better-sqlite3', 'kysely', 'node:http', 'node:https'],
+  fs: ['undici', 'ssh2', 'better-sqlite3', 'kysely', 'node:http', 'node:https'],
 };
 
 function message(room) {
