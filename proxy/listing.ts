@@ -62,7 +62,8 @@ const LONGEST_TAIL = 256;
 export function webdavListing(directory: URL): ListingReader {
   const entries = new Entries(directory);
   const names = new Namespaces();
-  let isMultiStatus = false;
+  /** Whether the whole answer was seen; one that breaks off would lack entries. */
+  let isWhole = false;
   let path: string[] = [];
   let text = '';
   let response: DavResponse | undefined;
@@ -72,19 +73,19 @@ export function webdavListing(directory: URL): ListingReader {
         const element = names.open(name, attributes);
         path.push(element);
         text = '';
-        if (element === 'multistatus' && path.length === 1) isMultiStatus = true;
-        else if (element === 'response') response = { href: '', facts: {}, found: {} };
+        if (element === 'response') response = { href: '', facts: {}, found: {} };
         else if (element === 'propstat' && response !== undefined) response.found = {};
         else if (element === 'collection' && path.at(-2) === 'resourcetype' && response !== undefined) response.found.isCollection = true;
       },
       ontext(more) {
         text += more;
       },
-      onclosetag() {
+      onclosetag(_, isImplied) {
         const element = path.at(-1);
         const parent = path.at(-2);
         path = path.slice(0, -1);
         names.close();
+        if (element === 'multistatus' && path.length === 0 && !isImplied) isWhole = true;
         if (response === undefined) return;
         if (element === 'href' && parent === 'response') response.href = text.trim();
         else if (parent === 'prop' && element === 'getcontentlength') response.found.length = text.trim();
@@ -109,8 +110,7 @@ export function webdavListing(directory: URL): ListingReader {
     write: (more) => parser.write(more),
     end: () => {
       parser.end();
-      // One that broke off would be a listing that lacks entries.
-      return isMultiStatus && path.length === 0 ? entries.sorted() : undefined;
+      return isWhole ? entries.sorted() : undefined;
     },
   };
 }
