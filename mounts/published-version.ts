@@ -2,6 +2,7 @@
 
 import { link, readFile, rm } from 'node:fs/promises';
 import { asButlerfsError } from '../common/errors.js';
+import type { ButlerfsError, ErrorCode } from '../common/errors.js';
 import { writeFileAtomically } from '../common/atomic.js';
 import type { Remote } from '../proxy/contract.js';
 import { openCatalogue, parseButlerConfiguration } from '../registry/open.js';
@@ -19,7 +20,7 @@ import { lockSource } from './source-lock.js';
 import { formatSize } from './units.js';
 import { displayName } from './source-version.js';
 import type { OpenVersion, SourceParts } from './source-version.js';
-import type { SourceVersion, VersionFiles } from './source-store.js';
+import type { SourceStore, SourceVersion, VersionFiles } from './source-store.js';
 
 /**
  * The published version, fetched where it is not here. `known` saves reading that version again. Rejects with `untrusted` where the manifest is not signed by
@@ -41,6 +42,8 @@ export async function bringPublishedUpToDate(
   };
   const found = await find(fetched.manifest.digest);
   if (found !== undefined) return found;
+  const fault = faults.get(store);
+  if (fault?.digest === fetched.manifest.digest && performance.now() < fault.until) throw fault.error;
   const unlock = await lockSource(store.lockFile, {
     signal,
     onWait: () => parts.onProgress(`waiting for another process that reads ${displayName(parts)}`),
@@ -49,8 +52,10 @@ export async function bringPublishedUpToDate(
     await acceptManifest(store.directory, fetched.manifest, manifestUrl(parts.remote));
     return (await find(fetched.manifest.digest)) ?? (await takeVersion(parts, publicKey, fetched, signal));
   } catch (error) {
+    const failure = asButlerfsError(error);
+    if (LASTING_CODES.includes(failure.code)) rememberFault(store, fetched.manifest.digest, failure);
     // A manifest held by a cache in between may name files that are gone.
-    if (asButlerfsError(error).code !== 'remote-not-found') throw error;
+    if (failure.code !== 'remote-not-found') throw error;
     const fresh = await fetchManifest(parts.remote, publicKey, { fresh: true, signal });
     if (fresh.manifest.digest === fetched.manifest.digest) throw error;
     await acceptManifest(store.directory, fresh.manifest, manifestUrl(parts.remote));
@@ -58,6 +63,34 @@ export async function bringPublishedUpToDate(
   } finally {
     await unlock();
   }
+}
+
+/** What is wrong with a publication is not cured by fetching all of it again at once. */
+const LASTING_CODES: readonly ErrorCode[] = [
+  'wrong-digest',
+  'wrong-size',
+  'corrupt-repository',
+  'unsupported-repository',
+  'not-a-repository',
+  'untrusted',
+];
+/** Milliseconds for which a publication that was wrong is not fetched again; twice as long each time. */
+const FAULT_PAUSE = { first: 30_000, longest: 3_600_000 };
+
+interface Fault {
+  /** Of the manifest. */
+  readonly digest: string;
+  readonly error: ButlerfsError;
+  readonly pause: number;
+  readonly until: number;
+}
+
+const faults = new WeakMap<SourceStore, Fault>();
+
+function rememberFault(store: SourceStore, digest: string, error: ButlerfsError): void {
+  const before = faults.get(store);
+  const pause = before?.digest === digest ? Math.min(2 * before.pause, FAULT_PAUSE.longest) : FAULT_PAUSE.first;
+  faults.set(store, { digest, error, pause, until: performance.now() + pause });
 }
 
 /** A manifest that is refused is asked for once more, past caches that may hold an old one. */
