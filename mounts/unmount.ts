@@ -11,6 +11,8 @@ import { isAlive, readMountState, removeMountState } from './state.js';
 /** Milliseconds for the daemon to answer, and then to end. */
 const ANSWER_DEADLINE = 5_000;
 const END_DEADLINE = 15_000;
+/** Milliseconds that the daemon of an unmounted mount has to end: it goes on for as long as files are open on it. */
+const CLOSE_DEADLINE = 3_000;
 
 export interface UnmountSettings {
   readonly mountStates: string;
@@ -19,7 +21,8 @@ export interface UnmountSettings {
 }
 
 /**
- * Resolves when nothing of butlerfs is mounted at `mountPoint` (canonical) and its daemon has ended. Files open on it stay readable until they are closed.
+ * Resolves when nothing of butlerfs is mounted at `mountPoint` (canonical) and its daemon has ended, or only goes on for files that are open on it: they stay
+ * readable until they are closed.
  *
  * @throws ButlerfsError `not-mounted`, naming the nearest mount; `mount-failed` where it cannot be unmounted.
  */
@@ -33,9 +36,13 @@ export async function unmountAt(mountPoint: string, { mountStates, say, signal }
   if (isServed) {
     try {
       await askDaemon(state.socket, { command: 'unmount' }, { deadline: ANSWER_DEADLINE, signal });
-      const hasEnded = await until(async () => !isAlive(state) && !(await isMounted(mountPoint)), END_DEADLINE, signal);
-      if (hasEnded) return;
-      say(`the daemon (pid ${state.pid}) has not ended; unmounting ${mountPoint} past it`);
+      if (!(await until(async () => !(await isMounted(mountPoint)), END_DEADLINE, signal))) {
+        say(`the daemon (pid ${state.pid}) does not unmount; unmounting ${mountPoint} past it`);
+      } else {
+        const hasEnded = await until(() => Promise.resolve(!isAlive(state)), CLOSE_DEADLINE, signal);
+        if (!hasEnded) say(`${mountPoint} is unmounted; the daemon (pid ${state.pid}) ends when the files that are open on it are closed`);
+        return;
+      }
     } catch (error) {
       if (signal?.aborted) throw error;
       say(`the daemon (pid ${state.pid}) does not answer; unmounting ${mountPoint} past it`);

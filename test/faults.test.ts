@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CHAIN, writeSmallRepository } from '../scripts/repository/repository.js';
 import type { WrittenDataset } from '../scripts/repository/repository.js';
-import { builtCommand, isMounted, mountRepository, temporaryHome } from './support/mounted.js';
+import { builtCommand, isMounted, isRunning, mountRepository, temporaryHome } from './support/mounted.js';
 import type { TestMount } from './support/mounted.js';
 import { Nginx } from './support/nginx.js';
 import { isSuperuser } from './support/privileges.js';
@@ -253,6 +253,30 @@ describe('one open file', () => {
       await file.close();
       await nginx.restart({});
     }
+  });
+});
+
+describe('butlerfs umount', () => {
+  it('with a file open on it: says so soon, and the file stays readable until it is closed', async () => {
+    const mounted = await mountRepository(nginx.url);
+    mount = mounted;
+    const [first] = coadds();
+    const file = await open(await fileOf(mounted, first!));
+    try {
+      let said = '';
+      const milliseconds = await timed(async () => {
+        const { status, stderr } = await mounted.cli(['umount', mounted.path]);
+        expect(status).toBe(0);
+        said = stderr;
+      });
+      expect(said).toMatch(/files that are open on it/);
+      expect(milliseconds).toBeLessThan(12_000);
+      expect(isMounted(mounted.path)).toBe(false);
+      expect((await file.readFile()).equals(readFileSync(join(repository, first!.path)))).toBe(true);
+    } finally {
+      await file.close();
+    }
+    await eventually('the daemon ending', () => !isRunning(mounted.pid));
   });
 });
 
