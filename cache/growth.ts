@@ -34,12 +34,16 @@ export class Growth {
     const record = Buffer.alloc(RECORD);
     record.writeDoubleLE(bytes);
     record.writeDoubleLE(objects, 8);
+    let fd: number | undefined;
     try {
-      this.#open();
-      return this.#fd !== undefined && writeSync(this.#fd, record) === RECORD;
+      // Not kept open: a disk that somebody wants to make read-only would be busy.
+      fd = openSync(this.#path, 'a', 0o600);
+      return writeSync(fd, record) === RECORD;
     } catch {
       // A full or read-only disk: the others will find out when they count.
       return false;
+    } finally {
+      if (fd !== undefined) closeSync(fd);
     }
   }
 
@@ -85,7 +89,7 @@ export class Growth {
     const inode = statSync(this.#path, { throwIfNoEntry: false })?.ino;
     if (this.#fd !== undefined && inode === this.#inode) return;
     this.close();
-    this.#fd = openSync(this.#path, 'a+', 0o600);
+    this.#fd = openSync(this.#path, 'r');
     this.#inode = fstatSync(this.#fd).ino;
     this.#at = 0;
     this.#isNew = true;
