@@ -1,11 +1,14 @@
 /** Parts of FITS files out of the cache: their bytes, what they cost, and one version or an error. */
 
-import { readFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { serveBytes } from '../../proxy/testing/server.js';
 import { padded } from '../../sky/fits/header.js';
 import { formatCard, formatHeader } from '../../sky/fits/write.js';
-import type { FilePart, ObjectCache, ObjectRequest } from '../contract.js';
+import type { ChunkDigests, FilePart, ObjectCache, ObjectRequest } from '../contract.js';
 import { Layout } from '../layout.js';
 import { digestOf, filesBelow, startRig, type Rig } from '../testing/rig.js';
 
@@ -212,6 +215,99 @@ describe('parts of FITS files', () => {
     const mask = await get(part(hdu('MASK'), { whole }));
     expect(mask.subarray(2880).equals(file.subarray(2880 + hduBytes, 2880 + 2 * hduBytes))).toBe(true);
     expect(cache.isPresent(rig.request('c.fits', whole))).toBe(true);
+  });
+
+  it('a whole that was damaged on disk is not what parts are made of, where every open is checked', async () => {
+    const whole = { digest: digestOf(file), size: file.length };
+    await cache.ensure(rig.request('c.fits', whole));
+    await cache.close();
+    const [stored] = filesBelow(new Layout(rig.cacheDirectory).objects);
+    const path = join(new Layout(rig.cacheDirectory).objects, stored!);
+    const damaged = Buffer.from(file);
+    damaged.fill(0xff, 6000, 7000);
+    chmodSync(path, 0o600);
+    writeFileSync(path, damaged);
+    cache = rig.open({ verify: 'open' });
+    const image = await get(part(hdu('IMAGE'), { whole }));
+    expect(image.subarray(2880).equals(file.subarray(2880, 2880 + hduBytes))).toBe(true);
+  });
+
+  it('with digests of chunks each chunk is checked before it is used', async () => {
+    const chunkSize = 64 * 1024;
+    const published = file;
+    const digests: ChunkDigests = {
+      size: published.length,
+      chunkSize,
+      whole: digestOf(published),
+      digest: (i) =>
+        createHash('sha256')
+          .update(published.subarray(i * chunkSize, (i + 1) * chunkSize))
+          .digest(),
+    };
+    await cache.close();
+    cache = rig.open({ chunkDigests: () => digests });
+    const damaged = Buffer.from(published);
+    damaged.fill(0xff, 2880 + hduBytes + 100_000, 2880 + hduBytes + 100_100);
+    rig.objects.set('c.fits', damaged);
+    const whole = { digest: digests.whole, size: digests.size };
+    expect((await get(part(hdu('IMAGE'), { whole }))).subarray(2880).equals(published.subarray(2880, 2880 + hduBytes))).toBe(true);
+    await expect(cache.ensure(part(hdu('MASK'), { whole }))).rejects.toMatchObject({ code: 'wrong-digest' });
+    await expect(
+      cache.ensure(part({ kind: 'cutout', name: 'MASK', box: { x0: 0, x1: 400, y0: 100, y1: 140 } }, { whole })),
+    ).rejects.toMatchObject({
+      code: 'wrong-digest',
+    });
+    rig.objects.set('c.fits', published);
+    expect((await get(part(hdu('MASK'), { whole }))).subarray(2880, 5760).toString('latin1')).toContain("EXTNAME = 'MASK");
+  });
+
+  it('of a member of an archive they come from the archive', async () => {
+    execFileSync(
+      'python3',
+      [
+        '-c',
+        'import sys,zipfile\nzipfile.ZipFile(sys.argv[1],"w").writestr("in/c.fits",sys.stdin.buffer.read())',
+        join(rig.directory, 'z.zip'),
+      ],
+      {
+        input: file,
+      },
+    );
+    rig.objects.set('z.zip', readFileSync(join(rig.directory, 'z.zip')));
+    const request = rig.request('z.zip', {
+      member: 'in/c.fits',
+      part: hdu('VARIANCE'),
+      whole: { digest: digestOf(file), size: file.length },
+    });
+    expect((await get(request)).subarray(2880).equals(file.subarray(2880 + 2 * hduBytes))).toBe(true);
+    expect(await cache.partSize({ ...request, part: hdu('MASK') })).toBe(2880 + hduBytes);
+    expect(rig.server.requests).toHaveLength(1);
+  });
+
+  it('a cut-out without a name is of the only image', async () => {
+    rig.objects.set('one.fits', file.subarray(0, 2880 + hduBytes));
+    const cut: FilePart = { kind: 'cutout', name: null, box: { x0: 1, x1: 3, y0: 0, y1: 1 } };
+    const bytes = await get(rig.request('one.fits', { part: cut }));
+    expect([bytes.readUInt16BE(5760), bytes.readUInt16BE(5762)]).toEqual([1, 2]);
+    await expect(cache.ensure(part(cut))).rejects.toMatchObject({ code: 'unsupported', message: /3 HDUs of it hold images/ });
+  });
+
+  it('whoever gives up does not hold the transfer', async () => {
+    await cache.partSize(part(hdu('IMAGE')));
+    rig.server.handler = (request, response) => {
+      response.writeHead(206, {
+        'content-range': `bytes 2880-${2879 + hduBytes}/${file.length}`,
+        'content-length': hduBytes,
+        etag: `"${digestOf(file).hex.slice(0, 16)}"`,
+      });
+      response.write(file.subarray(2880, 6000));
+      request.once('close', () => response.destroy());
+    };
+    const leaving = new AbortController();
+    const waiting = cache.ensure(part(hdu('IMAGE')), { signal: leaving.signal });
+    setTimeout(() => leaving.abort(), 50);
+    await expect(waiting).rejects.toMatchObject({ code: 'interrupted' });
+    await vi.waitFor(() => expect(filesBelow(new Layout(rig.cacheDirectory).temporary)).toEqual([]), 5000);
   });
 
   it('a transfer that breaks off begins again; a part of bytes that never come is an error', async () => {
