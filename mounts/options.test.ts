@@ -196,8 +196,9 @@ describe('units', () => {
     ['2m', 120_000],
     ['1.5s', 1_500],
     ['1h', 3_600_000],
+    ['2d', 172_800_000],
   ])('duration %s', (text, milliseconds) => expect(parseDuration(text, 'x')).toBe(milliseconds));
-  test.each(['', '0', '1d', '-1', '9999h'])('no duration: %j', (text) =>
+  test.each(['', '0', '25d', '1w', '-1', '9999h'])('no duration: %j', (text) =>
     expect(() => parseDuration(text, 'x')).toThrow('is not a duration'),
   );
   test.each([
