@@ -182,6 +182,7 @@ class DiskCache implements ObjectCache {
 
   async ensure(request: ObjectRequest, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     checkRequest(request);
+    if (this.#isPastDisk(request)) throw this.#health.problem!;
     await this.#ensure(request, signal);
   }
 
@@ -284,10 +285,15 @@ class DiskCache implements ObjectCache {
     return request.member === undefined ? this.#originSource(request) : this.#memberSource(request, request.member);
   }
 
+  /** Whether it is known beforehand that the disk will not take the content, which is not there either. */
+  #isPastDisk(request: ObjectRequest): boolean {
+    const isFull = this.#health.problem?.code === 'cache-full' && !this.#evictor.hasSpace(request.size ?? 1);
+    return (isFull || !this.#health.isUsable) && !this.#reader.isPresent(request);
+  }
+
   /** Brings content to the disk; undefined where the disk does not take it. */
   async #ensureOnDisk(request: ObjectRequest, signal: AbortSignal | undefined): Promise<WholeContent | undefined> {
-    const isFull = this.#health.problem?.code === 'cache-full' && !this.#evictor.hasSpace(request.size ?? 1);
-    if ((isFull || !this.#health.isUsable) && !this.#reader.isPresent(request)) return undefined;
+    if (this.#isPastDisk(request)) return undefined;
     for (;;) {
       try {
         await this.#ensure(request, signal);

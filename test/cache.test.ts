@@ -1,6 +1,6 @@
 /** The cache as a thing to manage, on mounts: prefetch, offline, keeping, scrubbing, and a disk that does not take what is given to it. */
 
-import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { readFile, readdir, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -311,6 +311,39 @@ describe('a cache whose disk takes nothing', () => {
     } finally {
       await mount?.dispose();
       await runSuccessfully('umount', ['-l', disk]);
+    }
+  }, 60_000);
+
+  it('promise 7: giving I/O errors: reads go past it', async () => {
+    if (!isSuperuser() || (await run('dmsetup', ['version'])).status !== 0) {
+      process.stderr.write('a test of a disk with I/O errors is left out: it needs root and the device mapper of the kernel\n');
+      return;
+    }
+    const [image, disk, name] = [join(place, 'image'), join(place, 'broken'), `butlerfs-test-${process.pid}`];
+    mkdirSync(disk);
+    writeFileSync(image, '');
+    truncateSync(image, 64 * 2 ** 20);
+    const device = (await runSuccessfully('losetup', ['--find', '--show', image])).trim();
+    const sectors = (64 * 2 ** 20) / 512;
+    try {
+      await runSuccessfully('dmsetup', ['create', name, '--table', `0 ${sectors} linear ${device} 0`]);
+      await runSuccessfully('mkfs.ext4', ['-q', `/dev/mapper/${name}`]);
+      await runSuccessfully('mount', [`/dev/mapper/${name}`, disk]);
+      mount = await mountRepository(nginx.url, { args: ['--cache', disk] });
+      await runSuccessfully('sync', ['-f', disk]);
+      for (const args of [
+        ['suspend', name],
+        ['load', name, '--table', `0 ${sectors} error`],
+        ['resume', name],
+      ])
+        await runSuccessfully('dmsetup', args);
+      for (const dataset of calexps()) expect((await readFile(await fileOf(mount, dataset))).equals(original(dataset))).toBe(true);
+      expect((await mount.status()).cache.degraded).not.toBeNull();
+    } finally {
+      await mount?.dispose();
+      await run('umount', ['-l', disk]);
+      await run('dmsetup', ['remove', '--force', name]);
+      await run('losetup', ['--detach', device]);
     }
   }, 60_000);
 
