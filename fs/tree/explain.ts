@@ -229,14 +229,18 @@ function explainFile(
   lines.push(
     `origin: ${safely(() => originOf?.(file.location) ?? file.location)}${file.member === null ? '' : `, member '${file.member}'`}`,
   );
-  if (part !== undefined) explainPart(part, fitsIndex?.(row.uuid, file.component), lines);
+  if (part !== undefined && part.kind !== 'index') {
+    lines.push(
+      `part: ${part.kind === 'hdu' ? '' : `box ${formatBox(part.box)} of `}${part.name === null ? 'the only image' : `HDU ${part.name}`}`,
+    );
+    if (fitsIndex !== undefined) explainPart(part, fitsIndex(row.uuid, file.component), lines);
+  }
   if (isCached !== undefined) lines.push(`cached: ${safely(() => (isCached(row.uuid, file.component, part) ? 'yes' : 'no'))}`);
   return done(lines, 'file', part === undefined ? 'a dataset file' : 'a part of a dataset file');
 }
 
 /** Throws where it is known that the file has no such part. */
 function explainPart(part: FilePart, index: FitsIndex | undefined, lines: string[]): void {
-  if (part.kind !== 'index') lines.push(`part: ${part.kind === 'hdu' ? '' : `box ${formatBox(part.box)} of `}${hduText(part.name)}`);
   if (index === undefined) {
     lines.push('HDUs: not known before a part of the file is read');
     return;
@@ -248,10 +252,6 @@ function explainPart(part: FilePart, index: FitsIndex | undefined, lines: string
   );
   if (part.kind === 'hdu') hduFile(index, part.name);
   if (part.kind === 'cutout') cutoutFile(index, part.name, part.box);
-}
-
-function hduText(name: string | null): string {
-  return name === null ? 'the only image' : `HDU ${name}`;
 }
 
 function leafFiles(catalogue: Catalogue, view: View, type: DatasetType, component: string | null, constraint: Constraint) {
