@@ -83,7 +83,7 @@ function treeOver(served: Catalogue) {
   const follow = (path: string): Entry => path.split('/').reduce((entry, name) => lookup(entry.node, name), { node: ROOT } as Entry);
   const names = (path: string): string[] => {
     const found: string[] = [];
-    tree.list(follow(path).node, { low: 0, high: 0 }, { plus: false, fits: () => true, add: (name) => void found.push(name) }, undefined);
+    tree.list(follow(path).node, { low: 0, high: 0 }, { plus: false, fits: () => true, add: (name) => void found.push(name) });
     return found.filter((name) => !name.startsWith('.'));
   };
   const codeOf = (path: string): string => {
