@@ -33,8 +33,9 @@ export function rcloneSftp(place: string, sshd: Sshd, port: number, directory: s
   return () => mounted(place, (path, cache) => ['rclone', 'mount', `:sftp:${directory}`, path, ...server, '--cache-dir', cache, ...RCLONE]);
 }
 
+/** Without its cache. */
 export function httpdirfs(place: string, url: string): Peer {
-  return () => mounted(place, (path, cache) => ['httpdirfs', '--cache', '--cache-location', cache, url, path]);
+  return () => mounted(place, (path) => ['httpdirfs', url, path]);
 }
 
 export function sshfs(place: string, sshd: Sshd, port: number, directory: string): Peer {
