@@ -55,13 +55,15 @@ export async function writeDigests(known: Pick<KnownFiles, 'count' | 'summaries'
       record.writeBigUInt64LE(BigInt(size), 16);
       record.writeUIntLE(unit, 24, 6);
       record[30] = WHOLE_ALGORITHMS.indexOf(algorithm);
-      await out.write(record);
+      const waiting = out.write(record);
+      if (waiting !== undefined) await waiting;
       const count = chunkCount(size, CHUNK_SIZE);
       unit += wholeUnits(algorithm, count) + count;
     }
     for (const { size, algorithm, whole, chunks: digests } of known.contents()) {
-      if (wholeUnits(algorithm, chunkCount(size, CHUNK_SIZE)) > 0) await out.write(whole);
-      await out.write(digests);
+      const hasWhole = wholeUnits(algorithm, chunkCount(size, CHUNK_SIZE)) > 0;
+      const waiting = out.write(hasWhole ? Buffer.concat([whole, digests]) : digests);
+      if (waiting !== undefined) await waiting;
     }
     const written = await out.finish();
     await handle.sync();
@@ -93,11 +95,11 @@ class HashedOutput {
     this.#handle = handle;
   }
 
-  /** Takes the bytes themselves: they must not change afterwards. */
-  async write(bytes: Uint8Array): Promise<void> {
+  /** Takes the bytes themselves: they must not change afterwards. Of many small writes few have to wait. */
+  write(bytes: Uint8Array): Promise<void> | undefined {
     this.#pending.push(bytes);
     this.#pendingBytes += bytes.length;
-    if (this.#pendingBytes >= BUFFER_BYTES) await this.#flush();
+    return this.#pendingBytes >= BUFFER_BYTES ? this.#flush() : undefined;
   }
 
   async finish(): Promise<Pick<WrittenDigests, 'size' | 'sha256'>> {
