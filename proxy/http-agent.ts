@@ -23,11 +23,10 @@ export interface HttpAgentSettings {
 }
 
 /**
- * Bytes that one body, and all bodies of a connection, may be ahead of their readers on HTTP/2. What HTTP/1.1 leaves to the kernel is said here: less would make
- * a transfer over a long distance slow, more would keep it in memory.
+ * Bytes that one body may be ahead of its reader on HTTP/2. What HTTP/1.1 leaves to the kernel is said here: less would make a transfer over a long distance
+ * slow, more would keep it in memory.
  */
 const STREAM_WINDOW = 4 * 2 ** 20;
-const CONNECTION_WINDOW = 16 * 2 ** 20;
 
 export interface HttpAgent {
   /** Sends one request; resolves with the headers of the answer. */
@@ -64,7 +63,8 @@ export function httpAgent(settings: HttpAgentSettings): HttpAgent {
     keepAliveTimeout: 10_000,
     allowH2: allowHttp2,
     initialWindowSize: STREAM_WINDOW,
-    connectionWindowSize: CONNECTION_WINDOW,
+    // Bodies that nobody reads for a while must not use up what the others on the connection may send.
+    connectionWindowSize: 2 * connections * STREAM_WINDOW,
     connect,
   });
   return {

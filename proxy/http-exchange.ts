@@ -1,7 +1,7 @@
 /** One HTTP request with its redirects, up to the headers of the answer. */
 
 import type { Dispatcher } from 'undici';
-import { within, type LinkedController } from '../common/deadline.js';
+import { abortable, within, type LinkedController } from '../common/deadline.js';
 import { ButlerfsError } from '../common/errors.js';
 import type { Authorizer } from './authorize.js';
 import type { Credential, CredentialLookup } from './credentials.js';
@@ -110,7 +110,9 @@ async function send(
   // A server that ends an HTTP/2 connection in good order takes requests with it that it has not looked at.
   for (let again = isHttp2(); ; again = false) {
     try {
-      const answer = await within(agent.request(url, options), idleTimeout, () => late);
+      // undici hears of an abort only once the request has a connection.
+      const sent = abortable(agent.request(url, options), control.signal, `asking for ${shown(url)}`);
+      const answer = await within(sent, idleTimeout, () => late);
       return { url, status: answer.statusCode, headers: answer.headers, body: answer.body };
     } catch (error) {
       if (error === late) control.abort(late);
