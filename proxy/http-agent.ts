@@ -6,6 +6,7 @@ import { isIP, type Socket } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { ButlerfsError, type ErrorCode } from '../common/errors.js';
+import { holdEndWhilePaused } from './paused-end.js';
 import type { ProxyLookup, ProxyRoute } from './proxies.js';
 
 export interface HttpAgentSettings {
@@ -39,11 +40,12 @@ export interface HttpAgent {
 export function httpAgent(settings: HttpAgentSettings): HttpAgent {
   const { connections, connectTimeout, allowHttp2, proxies, authorities } = settings;
   const tls = authorities === undefined ? {} : { secureContext: authorities };
-  const connectDirectly = buildConnector({ timeout: connectTimeout, allowH2: allowHttp2, ...tls });
+  const connectDirectly = buildConnector({ timeout: connectTimeout, allowH2: allowHttp2, allowHalfOpen: true, ...tls });
   const connect: buildConnector.connector = (options, callback) => {
     const origin = `${options.protocol}//${options.host ?? options.hostname}`;
     const established: buildConnector.Callback = (...outcome) => {
       const [error, socket] = outcome;
+      if (error === null) holdEndWhilePaused(socket);
       if (error === null) settings.onProtocol(origin, (socket as TLSSocket).alpnProtocol === 'h2' ? 'HTTP/2' : 'HTTP/1.1');
       callback(...outcome);
     };
