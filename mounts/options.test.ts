@@ -161,7 +161,6 @@ aliases: {chip: detector}
   });
 
   test.each([
-    ['unsupported', 'ssh://me@host/repo'],
     ['unsupported', 'postgresql://host/db'],
     ['usage', 'gopher://host/repo'],
     ['usage', 'https://me:secret@data.example.org/repo'],
