@@ -18,7 +18,8 @@ import { httpdirfs, rcloneHttp, rcloneSftp, sshfs, type Peer } from './peers.js'
 
 const SCALE = Number(process.env['BENCH_REMOTE_SCALE'] ?? 1);
 const MEBIBYTE = 2 ** 20;
-const BLOCKS_OF_LARGE = Math.max(1, Math.round(256 * SCALE));
+/** At least as many as make a file that is read by chunk. */
+const BLOCKS_OF_LARGE = Math.max(20, Math.round(256 * SCALE));
 const BLOCKS_OF_LINKED = Math.max(1, Math.round(16 * SCALE));
 /** 4 MiB each. */
 const BLOCK = 4 * MEBIBYTE;

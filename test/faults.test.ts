@@ -1,7 +1,7 @@
-/** What a mount does when something breaks: names that do not exist, wrong bytes, a dead server, a dead daemon, a full disk. */
+/** What a mount does about names that do not exist, a dead daemon, users without privileges, and writers. Servers that fail: test/faults/. */
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir, open, readFile, readdir, rename, stat, statfs, truncate, unlink, writeFile } from 'node:fs/promises';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdir, open, readFile, readdir, rename, stat, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CHAIN, writeSmallRepository } from '../scripts/repository/repository.js';
@@ -90,76 +90,6 @@ describe('a collection that does not exist', () => {
   });
 });
 
-describe('wrong bytes at the origin', () => {
-  it('promises 1 and 4: one byte flipped: EIO, the log has both digests, the status counts it, and other files are well', async () => {
-    const [victim, other] = coadds();
-    const origin = join(repository, victim!.path);
-    const content = readFileSync(origin);
-    const flipped = Buffer.from(content);
-    flipped[100_000]! ^= 1;
-    writeFileSync(origin, flipped);
-    try {
-      mount = await mountRepository(nginx.url);
-      const file = await fileOf(mount, victim!);
-      expect((await stat(file)).size).toBe(content.length);
-      expect(await errorCode(readFile(file))).toBe('EIO');
-      const status = await mount.status();
-      expect(status.cache.wrongDigest).toBeGreaterThanOrEqual(1);
-      const log = readFileSync(status.logFile!, 'utf8');
-      expect(log).toContain(victim!.checksum);
-      expect(log.match(/[0-9a-f]{128}/g)?.some((digest) => digest !== victim!.checksum)).toBe(true);
-      expect((await readFile(await fileOf(mount, other!))).length).toBe(other!.size);
-    } finally {
-      writeFileSync(origin, content);
-    }
-    // Mended at the origin, the same open mount reads it.
-    expect((await readFile(await fileOf(mount, victim!))).equals(content)).toBe(true);
-  });
-});
-
-describe('a server that dies in the middle of a read', () => {
-  it('promises 3 and 4: the reader gets an error within the deadline; all that needs no server answers meanwhile; all is well when it is back', async () => {
-    const [cached, slow] = coadds();
-    mount = await mountRepository(nginx.url, { args: ['-o', 'deadline=4'] });
-    const { path } = mount;
-    const cachedFile = await fileOf(mount, cached!);
-    const slowFile = await fileOf(mount, slow!);
-    await readFile(cachedFile);
-    await nginx.restart({ rate: '64k' });
-    const reading = run('cat', [slowFile], { timeout: 30_000 });
-    await eventually('the fetch beginning', async () => (await mount!.status()).cache.inFlight > 0);
-    await nginx.kill();
-    const answering = [
-      () => runSuccessfully('ls', ['-lR', join(path, 'calexp')]),
-      () => runSuccessfully('stat', [slowFile]),
-      () => runSuccessfully('df', [path]),
-      () => runSuccessfully('cat', [cachedFile]),
-    ];
-    for (const work of answering) expect(await timed(work)).toBeLessThan(1_000);
-    const read = await reading;
-    expect(read.status).not.toBe(0);
-    expect(read.timedOut).toBe(false);
-    expect(read.stdout).toBe('');
-    expect(read.elapsed).toBeLessThan(9_000);
-    await nginx.restart({});
-    expect((await readFile(slowFile)).equals(readFileSync(join(repository, slow!.path)))).toBe(true);
-  });
-
-  it('promise 3: a reader that is interrupted goes at once', async () => {
-    const [, , slow] = coadds();
-    mount = await mountRepository(nginx.url);
-    const file = await fileOf(mount, slow!);
-    await nginx.restart({ rate: '16k' });
-    try {
-      const result = await run('timeout', ['-s', 'INT', '1', 'cat', file], { timeout: 20_000 });
-      expect(result.elapsed).toBeLessThan(3_000);
-      expect(result.stdout).toBe('');
-    } finally {
-      await nginx.restart({});
-    }
-  });
-});
-
 describe('a daemon that dies', () => {
   it('promise 10: kill -9: ENOTCONN, and the same mount point can be mounted again at once', async () => {
     mount = await mountRepository(nginx.url);
@@ -174,35 +104,6 @@ describe('a daemon that dies', () => {
     expect(newPid).not.toBe(pid);
     await runSuccessfully(process.execPath, [builtCommand(), 'umount', path], { env: home.env });
     expect(isMounted(path)).toBe(false);
-  });
-});
-
-describe('a cache disk that is full', () => {
-  it('no wrong byte, no hang: the whole file or ENOSPC, and listings answer', async () => {
-    if (!isSuperuser()) return;
-    const disk = join(place, 'disk');
-    mkdirSync(disk);
-    await runSuccessfully('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'none', disk]);
-    try {
-      mount = await mountRepository(nginx.url, { args: ['--cache', disk] });
-      const [wanted] = coadds();
-      const file = await fileOf(mount, wanted!);
-      // What is left takes no image of 1 MiB.
-      const { bavail, bsize } = await statfs(disk);
-      writeFileSync(join(disk, 'filler'), Buffer.alloc(Math.max(0, bavail * bsize - 300_000)));
-      const code = await errorCode(
-        (async () => {
-          expect((await readFile(file)).equals(readFileSync(join(repository, wanted!.path)))).toBe(true);
-        })(),
-      );
-      expect(['none', 'ENOSPC']).toContain(code);
-      expect((await readdir(join(mount.path, 'calexp'))).length).toBeGreaterThan(0);
-      await mount.unmount();
-    } finally {
-      await mount?.dispose();
-      await runSuccessfully('umount', ['-l', disk]);
-      rmSync(disk, { recursive: true });
-    }
   });
 });
 
@@ -237,21 +138,6 @@ exec setpriv --reuid=65534 --regid=65534 --clear-groups bash -ec '
       expect(lines.at(-1)).toBe('0');
     } finally {
       home.remove();
-    }
-  });
-});
-
-describe('one open file', () => {
-  it('promise 2: is one version from open to close, also when the origin goes', async () => {
-    const [, , third] = coadds();
-    mount = await mountRepository(nginx.url);
-    const file = await open(await fileOf(mount, third!));
-    try {
-      await nginx.kill();
-      expect((await file.readFile()).equals(readFileSync(join(repository, third!.path)))).toBe(true);
-    } finally {
-      await file.close();
-      await nginx.restart({});
     }
   });
 });

@@ -126,7 +126,7 @@ const cases: SshCase[] = [
     outcome: 'right',
   },
   {
-    what: 'promise 14: another host key',
+    what: 'promise 11: another host key',
     begin: async ({ sshd, proxy }) => {
       await rename(sshd.hostKey(), `${sshd.hostKey()}.old`);
       await makeKey(sshd.hostKey('rsa'), { type: 'ed25519' });
