@@ -76,6 +76,18 @@ const statusSchema: z.ZodType<MountStatus> = z.object({
   defaults: z.record(z.string(), z.string()),
   catalogue: infoSchema,
   publication: z.object({ repository: z.string(), serial: z.number(), time: z.string(), keyId: z.string() }).exactOptional(),
+  mirrors: z
+    .array(
+      z.object({
+        url: z.string(),
+        failures: z.number(),
+        restsUntil: z.number().nullable(),
+        latency: z.number().nullable(),
+        throughput: z.number().nullable(),
+        problem: z.string().nullable(),
+      }),
+    )
+    .exactOptional(),
   cache: z.object({
     directory: z.string(),
     objects: z.number(),
