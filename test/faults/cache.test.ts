@@ -29,7 +29,7 @@ describe('promise 7: a cache', () => {
 
   it('that two mounts and sixteen processes share gives right bytes, and keeps its limit', { timeout: 180_000 }, async () => {
     const seed = newSeed();
-    const report = await shareCache(Number(process.env['CACHE_SHARE_SECONDS'] ?? 20), seed);
+    const report = await shareCache(Number(process.env['CACHE_SHARE_SECONDS'] ?? 12), seed);
     expect(report.violations, `seed ${seed}`).toEqual([]);
     expect(report.reads).toBeGreaterThan(1000);
   });
@@ -37,7 +37,7 @@ describe('promise 7: a cache', () => {
 
 /** MiB of a disk for a cache. With CACHE_DISK=64 and CACHE_DATA=1024 the tests below are what they stand for; here they are smaller. */
 const DISK = Number(process.env['CACHE_DISK'] ?? 24);
-const DATA = Number(process.env['CACHE_DATA'] ?? 96);
+const DATA = Number(process.env['CACHE_DATA'] ?? 64);
 
 describe('promise 7: a cache on a small disk', () => {
   let place: string;

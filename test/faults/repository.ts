@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { writeSmallRepository, type WrittenDataset } from '../../scripts/repository/repository.js';
 import type { TestMount } from '../support/mounted.js';
 import { dataIdPath } from '../support/tree.js';
+import { randomNumbers } from './random.js';
 
 /** One dataset and its bytes. */
 export interface Victim {
@@ -27,7 +28,13 @@ export class FaultRepository {
     const tracts = Array.from({ length: Math.ceil((count + 1) / patches) }, (_, index) => 8766 + index);
     const written = writeSmallRepository(directory, { tracts, patches, bands: ['i'], visits: 1, detectors: 2, pixels });
     const overridden = new Set(written.filter(({ run }) => run.startsWith('u/')).map(({ dataId }) => JSON.stringify(dataId)));
-    this.#datasets = written.filter(({ type, dataId }) => type === 'deepCoadd_calexp' && !overridden.has(JSON.stringify(dataId)));
+    const coadds = written.filter(({ type, dataId }) => type === 'deepCoadd_calexp' && !overridden.has(JSON.stringify(dataId)));
+    // In no order: what is opened in the order of a listing is fetched ahead.
+    const random = randomNumbers(1);
+    this.#datasets = coadds
+      .map((dataset) => ({ dataset, place: random() }))
+      .sort((a, b) => a.place - b.place)
+      .map(({ dataset }) => dataset);
   }
 
   get datasets(): readonly WrittenDataset[] {
