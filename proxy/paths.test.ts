@@ -41,7 +41,6 @@ describe('sources', () => {
 
   it.each([
     'relative/path',
-    'ssh://host/x',
     's3://bucket',
     'http://u:secret@host/x?token=secret',
     'file://host/x',
