@@ -25,7 +25,7 @@ beforeEach(async () => {
 afterEach(() => rig.close());
 
 const open = (settings: Partial<CacheSettings> = {}): ObjectCache =>
-  rig.open({ wholeSize: CHUNK_SIZE, ...settings }, { deadline: 3000, idleTimeout: 1000 });
+  rig.open({ wholeSize: CHUNK_SIZE, ...settings }, { deadline: 30_000, idleTimeout: 10_000 });
 const published = (): ObjectRequest => rig.request('large', { digest, size: SIZE });
 
 async function openPartial(cache: ObjectCache, request: ObjectRequest): Promise<PartialContent> {
