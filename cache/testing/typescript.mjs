@@ -1,7 +1,11 @@
 // Lets a child process or a worker thread of a test run the sources: `node --import .../typescript.mjs script.ts`, or by importing this first.
-import { existsSync, readFileSync } from 'node:fs';
+// What was transpiled once is kept in node_modules/.cache by its content: starting the compiler takes seconds, and there are many children.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { register } from 'node:module';
 import { fileURLToPath } from 'node:url';
+
+const kept = new URL('../../node_modules/.cache/butlerfs-transpiled/', import.meta.url);
 
 if (!import.meta.url.endsWith('?hooks')) register(`${import.meta.url}?hooks`);
 
@@ -15,9 +19,19 @@ export function resolve(specifier, context, next) {
 
 export async function load(url, context, next) {
   if (!url.endsWith('.ts')) return next(url, context);
+  return { format: 'module', source: await transpiled(readFileSync(fileURLToPath(url), 'utf8')), shortCircuit: true };
+}
+
+async function transpiled(text) {
+  const file = new URL(`${createHash('sha256').update(text).digest('hex')}.js`, kept);
+  if (existsSync(file)) return readFileSync(file, 'utf8');
   const { default: typescript } = await import('typescript');
-  const { outputText } = typescript.transpileModule(readFileSync(fileURLToPath(url), 'utf8'), {
+  const { outputText } = typescript.transpileModule(text, {
     compilerOptions: { module: typescript.ModuleKind.ESNext, target: typescript.ScriptTarget.ES2022, inlineSourceMap: true },
   });
-  return { format: 'module', source: outputText, shortCircuit: true };
+  mkdirSync(kept, { recursive: true });
+  const temporary = new URL(`${process.pid}-${Math.random().toString(36).slice(2)}.part`, kept);
+  writeFileSync(temporary, outputText);
+  renameSync(temporary, file);
+  return outputText;
 }
