@@ -14,7 +14,8 @@ import { parseRemotePath } from './paths.js';
 import { proxiesFromEnvironment } from './proxies.js';
 import { describeRemote, pattern, readAll } from './testing/conformance.js';
 import { hasApache, startApache } from './testing/apache.js';
-import { freePort, hasNginx, serveBytes, startNginx, startServer, type RunningNginx, type TestServer } from './testing/server.js';
+import { freePort } from './testing/ports.js';
+import { hasNginx, serveBytes, startNginx, startServer, type RunningNginx, type TestServer } from './testing/server.js';
 import { makeCertificate, type TestCertificate } from './testing/tls.js';
 
 const object = parseRemotePath('object');

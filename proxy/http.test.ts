@@ -5,7 +5,8 @@ import { redirectTarget } from './http-exchange.js';
 import { httpRemote } from './http.js';
 import { parseRemotePath } from './paths.js';
 import { pattern, readAll } from './testing/conformance.js';
-import { freePort, serveBytes, startServer, type TestServer } from './testing/server.js';
+import { freePort } from './testing/ports.js';
+import { serveBytes, startServer, type TestServer } from './testing/server.js';
 
 const content = pattern(400_000);
 const basic = { kind: 'basic', username: 'me', password: 'hunter2', source: 'netrc' } as const;

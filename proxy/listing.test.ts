@@ -9,7 +9,8 @@ import type { RemoteEntry } from './contract.js';
 import { htmlListing, webdavListing } from './listing.js';
 import { parseRemotePath } from './paths.js';
 import { hasApache, startApache } from './testing/apache.js';
-import { freePort, hasNginx, startNginx, startServer, type RunningNginx } from './testing/server.js';
+import { freePort } from './testing/ports.js';
+import { hasNginx, startNginx, startServer, type RunningNginx } from './testing/server.js';
 
 const modified = Date.UTC(2026, 10, 24, 10, 0);
 

@@ -3,10 +3,11 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { answers, freePort } from './ports.js';
 
 export interface SeenRequest {
   readonly method: string;
@@ -77,15 +78,6 @@ export function serveBytes(request: IncomingMessage, response: ServerResponse, c
   response.writeHead(206, headersOut).end(method === 'HEAD' ? undefined : content.subarray(first, last + 1));
 }
 
-/** A port of 127.0.0.1 on which nothing listens. */
-export async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 export interface RunningNginx {
   readonly url: string;
   close(): Promise<void>;
@@ -127,15 +119,4 @@ export async function startNginx(root: string, extra = ''): Promise<RunningNginx
       rmSync(directory, { recursive: true, force: true });
     },
   };
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
