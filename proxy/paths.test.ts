@@ -39,15 +39,11 @@ describe('sources', () => {
     expect(openRemote('https://me:pw@Host.Example:443/repo//')).toMatchObject({ kind: 'http', url: 'https://host.example/repo' });
   });
 
-  it.each([
-    'relative/path',
-    's3://bucket',
-    'http://u:secret@host/x?token=secret',
-    'file://host/x',
-    'u:secret@host bad',
-    '',
-  ])('%j is unsupported, and no secret is shown', (source) => {
-    expect(() => openRemote(source)).toThrow(expect.objectContaining({ code: 'unsupported' }) as Error);
-    expect(() => openRemote(source)).not.toThrow(/secret/);
-  });
+  it.each(['relative/path', 's3://bucket', 'http://u:secret@host/x?token=secret', 'file://host/x', 'u:secret@host bad', ''])(
+    '%j is unsupported, and no secret is shown',
+    (source) => {
+      expect(() => openRemote(source)).toThrow(expect.objectContaining({ code: 'unsupported' }) as Error);
+      expect(() => openRemote(source)).not.toThrow(/secret/);
+    },
+  );
 });
