@@ -245,7 +245,7 @@ describe.runIf(canUseLibfuse())('a repository', { timeout: TIMEOUT }, () => {
       const started = performance.now();
       await Promise.all([readFile(cached), readdir(join(mount.path, 'calexp')), stat(slow)]);
       expect(performance.now() - started).toBeLessThan(1_000);
-      expect((await mount.status()).cache.inFlight).toBe(1);
+      expect((await mount.status()).cache.inFlight).toBeGreaterThan(0);
       expect((await reading).equals(readFileSync(join(repository, dataset.path)))).toBe(true);
     } finally {
       await nginx.restart({});
