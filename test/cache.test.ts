@@ -130,12 +130,12 @@ describe('prefetch', () => {
     const { path, home } = mount;
     await nginx.restart({ rate: '8k' });
     try {
-      const result = await run('timeout', ['-s', 'INT', '3', process.execPath, 'dist/cli/main.js', 'prefetch', join(path, 'calexp')], {
+      const result = await run('timeout', ['-s', 'INT', '6', process.execPath, 'dist/cli/main.js', 'prefetch', join(path, 'calexp')], {
         env: home.env,
         timeout: 20_000,
       });
       expect(result.stderr).toMatch(/files fetched .* are left: interrupted; the same again goes on\n$/);
-      expect(result.elapsed).toBeLessThan(8_000);
+      expect(result.elapsed).toBeLessThan(12_000);
     } finally {
       await nginx.restart({});
     }
