@@ -27,6 +27,8 @@ const LOCK_WAIT = 30_000;
 const SPACE_INTERVAL = 10_000;
 /** Milliseconds until the floor is tried for again, where everything that may go has gone. */
 const FRUITLESS_PAUSE = 300_000;
+/** Milliseconds for which fetches do not wait for evictions after one at which nothing could go. */
+const FREE_PASS = 1_000;
 
 export interface EvictorSettings {
   /** Bytes. */
@@ -81,6 +83,8 @@ export class Evictor {
   #tail: Promise<unknown> = Promise.resolve();
   #scheduled = false;
   #fruitlessUntil = 0;
+  /** The eviction that fetches wait for: one for all of them. */
+  #relief: Promise<number> | undefined;
   /** Until then fetches do not wait for evictions: what is there is in use. */
   #freeUntil = 0;
 
@@ -159,9 +163,19 @@ export class Evictor {
   async #holdBack(bytes: number): Promise<void> {
     const isOver = (): boolean => this.#bytes + bytes > this.#settings.limit * HIGH_WATER;
     if (!isOver() || performance.now() < this.#freeUntil) return;
-    this.schedule();
-    await this.#tail;
-    if (isOver()) this.#freeUntil = performance.now() + SPACE_INTERVAL;
+    // Also where another process evicts just now: what it leaves is looked at afterwards.
+    this.#relief ??= this.#relieve().finally(() => (this.#relief = undefined));
+    const evicted = await this.#relief;
+    if (isOver() && evicted === 0) this.#freeUntil = performance.now() + FREE_PASS;
+  }
+
+  async #relieve(): Promise<number> {
+    try {
+      return await this.evictTo(this.#settings.limit * LOW_WATER);
+    } catch (error) {
+      this.#settings.onError(error);
+      return 0;
+    }
   }
 
   /** Whether `bytes` more stay within the limit and leave the floor. */
