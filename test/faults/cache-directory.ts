@@ -10,14 +10,14 @@ function files(directory: string): { readonly path: string; readonly allocated: 
   return entries.flatMap((entry) => {
     const path = join(entry.parentPath, entry.name);
     const info = entry.isFile() ? statSync(path, { throwIfNoEntry: false }) : undefined;
-    return info === undefined ? [] : [{ path, allocated: info.blocks * 512 }];
+    return info === undefined ? [] : [{ path, bytes: Math.min(info.size, info.blocks * 512) }];
   });
 }
 
-/** Bytes on disk of everything that is content: whole, in parts, and on its way. */
+/** Bytes of everything that is content: whole, in parts (without their holes), and on its way. */
 export function contentBytes(cache: string): number {
   const places = readdirSync(cache).filter((name) => ['objects', 'partial', 'temporary'].includes(name));
-  return places.flatMap((place) => files(join(cache, place))).reduce((sum, { allocated }) => sum + allocated, 0);
+  return places.flatMap((place) => files(join(cache, place))).reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 /** Fetches under way, or what is left of them. */
