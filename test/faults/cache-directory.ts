@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 /** Regular files below `directory`, which may change meanwhile. */
-function files(directory: string): { readonly path: string; readonly allocated: number }[] {
+function files(directory: string): { readonly path: string; readonly bytes: number }[] {
   const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
   return entries.flatMap((entry) => {
     const path = join(entry.parentPath, entry.name);
