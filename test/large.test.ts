@@ -161,7 +161,7 @@ it('wrong bytes: EIO as soon as the whole was checked, and never again a byte of
     await eventually('the check', async () => (await mount.status()).cache.wrongDigest > 0);
     await eventually(
       'the kernel forgetting',
-      async () => (await handle.read(bytes, 0, 100, 0).catch((error: NodeJS.ErrnoException) => error.code)) === 'EIO',
+      async () => (await handle.read(bytes, 0, 100, 0).catch((error: unknown) => (error as NodeJS.ErrnoException).code)) === 'EIO',
     );
     await handle.close();
     await expect(readFile(file)).rejects.toMatchObject({ code: 'EIO' });

@@ -110,7 +110,8 @@ const cases: SshCase[] = [
   },
   {
     what: 'a server that is killed in the middle of a file',
-    begin: slow,
+    // So slow that what was asked for ahead is not all under way by then.
+    begin: ({ proxy }) => void (proxy.fault = { kind: 'slow', bytesPerSecond: 64 * 1024 }),
     meanwhile: async (behind) => {
       await sleep(1000);
       await behind.sshd.kill();
