@@ -2,6 +2,9 @@
 
 import { spawn } from 'node:child_process';
 
+/** Milliseconds for which the pipes of a program that has ended may stay open. */
+const PATIENCE = 1000;
+
 export interface RunOptions {
   /** Milliseconds after which the program and its children are killed; default 30,000. */
   readonly timeout?: number;
@@ -49,14 +52,18 @@ export function run(command: string, args: readonly string[], { timeout = 30_000
       clearTimeout(timer);
       reject(error);
     });
-    // `exit`, not `close`: a daemon that inherited the pipes must not keep the caller waiting.
     child.on('exit', (status, signal) => {
       clearTimeout(timer);
-      setImmediate(() => {
+      const elapsed = performance.now() - started;
+      const finish = (): void => {
+        clearTimeout(patience);
         child.stdout.destroy();
         child.stderr.destroy();
-        resolve({ status, signal, stdout, stderr, elapsed: performance.now() - started, timedOut });
-      });
+        resolve({ status, signal, stdout, stderr, elapsed, timedOut });
+      };
+      // What it said may still be on its way; a daemon that inherited the pipes must not keep the caller waiting.
+      const patience = setTimeout(finish, PATIENCE);
+      child.once('close', finish);
     });
   });
 }
