@@ -17,7 +17,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { pattern } from '../proxy/testing/conformance.js';
 import type { ObjectCache, ObjectRequest } from './contract.js';
 import { createHasher, formatDigest } from './digest.js';
-import type { Layout} from './layout.js';
+import type { Layout } from './layout.js';
 import { prepareLayout } from './layout.js';
 import { lockExclusive } from './locks.js';
 import { boundQuarantine } from './quarantine.js';
