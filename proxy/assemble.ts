@@ -51,8 +51,8 @@ export function openRemote(source: string, settings: RemoteSettings = {}): Remot
   const retrying = retryRemote(origin, { deadline, unreachable, onRetry });
   // What waits for the rate is not late: the deadline is that of the origin.
   const paced = rate === undefined || origin.kind === 'file' ? retrying : rateLimitRemote(retrying, rate);
-  // A transfer keeps its turn while it is being retried, and waiting for a turn does not count against the deadline.
-  return coalesceStats(limitRemote(paced, concurrency));
+  // A transfer keeps its turn while it is being retried; waiting for a turn counts only where those before get nothing.
+  return coalesceStats(limitRemote(paced, concurrency, deadline));
 }
 
 function openOrigin(source: string, settings: RemoteSettings, idleTimeout: number, concurrency: number): Remote {

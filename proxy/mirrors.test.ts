@@ -168,6 +168,27 @@ describe('mirrors', () => {
     expect((await readAll(remote, 'data/object')).equals(content)).toBe(true);
   });
 
+  it('promise 5: each sends another file wrong: both files come right, whichever of them rests longer', async () => {
+    const wrong = Buffer.alloc(content.length, 7);
+    const wrongFor =
+      (...files: string[]): TestServer['handler'] =>
+      (request, response, count) =>
+        serve('"1"', modified, files.some((file) => request.url!.endsWith(file)) ? wrong : content)(request, response, count);
+    servers[0].handler = wrongFor('/one', '/three');
+    const second = wrongFor('/two');
+    servers[1].handler = (request, response, count) => void setTimeout(() => second(request, response, count), 200);
+    start(2);
+    const read = async (file: string, fresh = false): Promise<boolean> =>
+      (await readAll(remote, `data/${file}`, { fresh })).equals(content);
+    // Both have been measured: the first is quicker, and asked first.
+    for (const file of ['four', 'five', 'six', 'seven']) expect(await read(file)).toBe(true);
+    // Twice wrong: the first rests longer than the second will.
+    expect([await read('one'), await read('three')]).toEqual([false, false]);
+    expect([await read('one', true), await read('three', true)]).toEqual([true, true]);
+    expect(await read('two')).toBe(false);
+    expect(await read('two', true)).toBe(true);
+  });
+
   it('a mirror that is silent does not use up the deadline of the others', async () => {
     servers[0].handler = servers[1].handler = () => undefined;
     servers[2].handler = serve('"1"');

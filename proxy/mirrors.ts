@@ -96,7 +96,9 @@ class Mirrors implements Remote {
     }
     const known = this.#versions.get(path);
     const pinned = options.validator != null && known?.stat.validator === options.validator ? known : undefined;
-    const opened = await this.#open(path, options, pinned, this.#bySpeed(pinned));
+    // Whoever sent what was wrong is asked last, also where the others have failed at something else meanwhile.
+    const order = options.fresh === true ? lastOf(this.#bySpeed(pinned), sender) : this.#bySpeed(pinned);
+    const opened = await this.#open(path, options, pinned, order);
     const version = pinned ?? this.#told(path, opened.mirror, opened.body.stat);
     return {
       ...opened.body,
@@ -263,6 +265,10 @@ class Mirrors implements Remote {
     this.#versions.set(path, version);
     return version;
   }
+}
+
+function lastOf(mirrors: readonly Mirror[], last: Mirror | undefined): Mirror[] {
+  return [...mirrors.filter((mirror) => mirror !== last), ...mirrors.filter((mirror) => mirror === last)];
 }
 
 /** A body that is being read, from whichever mirror it comes now. */

@@ -179,7 +179,7 @@ describe('the limit on open bodies', () => {
       }, 30);
     };
     const inner = httpRemote(server.url, { credentials: () => undefined, idleTimeout: 2000, connections: 16, userAgent: 'test' });
-    const remote = limitRemote(inner, 2);
+    const remote = limitRemote(inner, 2, 5000);
     const reads = Array.from({ length: 6 }, () => readAll(remote, 'object'));
     const leaving = readAll(remote, 'object', { signal: AbortSignal.timeout(5) });
     await expect(leaving).rejects.toMatchObject({ code: 'interrupted' });
@@ -199,6 +199,33 @@ describe('the limit on open bodies', () => {
     await waiting;
     expect(held).toHaveLength(2);
     await server.close();
+  });
+
+  it('promise 3: who waits for a turn at an origin that stands still fails within the deadline, and does not where it goes on', async () => {
+    const server = await startServer();
+    const inner = httpRemote(server.url, { credentials: () => undefined, idleTimeout: 60_000, connections: 16, userAgent: 'test' });
+    const remote = limitRemote(inner, 1, 400);
+    try {
+      server.handler = (_, response, count) => {
+        response.writeHead(200, { 'content-length': content.length });
+        const trickle = setInterval(() => response.write(content.subarray(0, 10)), 50);
+        setTimeout(() => clearInterval(trickle), 1000);
+        if (count > 1) response.end(content.subarray(0, content.length));
+      };
+      const first = readAll(remote, 'object');
+      first.catch(() => undefined);
+      const began = performance.now();
+      await expect(readAll(remote, 'object')).rejects.toMatchObject({
+        code: 'remote-timeout',
+        message: expect.stringContaining('its turn') as string,
+      });
+      // A second of bytes, then the deadline.
+      expect(performance.now() - began).toBeGreaterThan(1200);
+      expect(performance.now() - began).toBeLessThan(4000);
+    } finally {
+      await remote.close();
+      await server.close();
+    }
   });
 });
 

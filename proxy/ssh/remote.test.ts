@@ -38,7 +38,7 @@ describeRemote('ssh remote', (directory) => {
 });
 
 describeRemote('ssh remote, assembled', (directory) => {
-  const remote = limitRemote(retryRemote(open(directory), { deadline: 20_000 }), 8);
+  const remote = limitRemote(retryRemote(open(directory), { deadline: 20_000 }), 8, 20_000);
   return Promise.resolve({ remote, close: () => remote.close() });
 });
 
