@@ -231,7 +231,7 @@ describe('mirrors', () => {
   });
 
   it('prefers the quicker one for bodies, and asks in the given order for stats', async () => {
-    servers[0].handler = (request, response, count) => void setTimeout(() => serve('"1"')(request, response, count), 60);
+    servers[0].handler = (request, response, count) => void setTimeout(() => serve('"1"')(request, response, count), 200);
     servers[1].handler = serve('"1"');
     start(2);
     for (let i = 0; i < 6; i++) await readAll(remote, 'data/object');

@@ -34,7 +34,7 @@ let nginx: Nginx;
 
 beforeAll(async () => {
   place = temporaryDirectory('faults-http');
-  repository = new FaultRepository(join(place, 'repository'), 120, 256);
+  repository = new FaultRepository(join(place, 'repository'), 242, 256);
   nginx = await Nginx.start(repository.directory, { user: USER });
 });
 afterAll(async () => {
@@ -405,7 +405,7 @@ describe('promises 1, 2 and 5: a file that is read by chunk, whose server', () =
   beforeAll(async () => {
     place = temporaryDirectory('faults-chunks');
     // Files of 4 MiB.
-    large = new FaultRepository(join(place, 'repository'), 10, 1024);
+    large = new FaultRepository(join(place, 'repository'), 22, 1024);
     server = await Nginx.start(large.directory);
     proxy = await HttpProxy.start(server.port);
     mount = await mountRepository(proxy.url, { args: [...OPTIONS, '-o', 'whole-size=1M'] });
@@ -572,7 +572,7 @@ describe('promise 12: names that lead outside', () => {
 
   it('of a web server are refused before it is asked', async () => {
     const directory = join(place, 'hostile');
-    const hostile = new FaultRepository(directory, 10, 16);
+    const hostile = new FaultRepository(directory, 24, 16);
     writeFileSync(join(place, 'secret'), SECRET);
     const locations = [
       '../secret',
@@ -616,7 +616,7 @@ describe('promise 12: names that lead outside', () => {
 
   it('of a directory are refused: links out of it', async () => {
     const directory = join(place, 'links');
-    const linked = new FaultRepository(directory, 10, 16);
+    const linked = new FaultRepository(directory, 24, 16);
     const [inside, outside, good] = [linked.take(), linked.take(), linked.take()];
     writeFileSync(join(place, 'outside'), outside.content);
     renameSync(join(directory, inside.path), join(directory, 'elsewhere'));

@@ -25,7 +25,7 @@ let repository: FaultRepository;
 beforeAll(() => {
   place = temporaryDirectory('faults-ssh');
   // Files of 1 MiB.
-  repository = new FaultRepository(join(place, 'repository'), 40, 512);
+  repository = new FaultRepository(join(place, 'repository'), 64, 512);
 });
 afterAll(() => removeDirectory(place));
 
