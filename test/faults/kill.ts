@@ -45,7 +45,7 @@ export async function killDaemons(count: number, seed: number, say: (line: strin
   let mount: TestMount | undefined;
   try {
     const repository = new FaultRepository(join(place, 'repository'), FILES, PIXELS);
-    const victims = Array.from({ length: FILES }, () => repository.take());
+    const victims = repository.datasets.slice(0, FILES).map((dataset) => repository.victimOf(dataset));
     nginx = await Nginx.start(repository.directory, { rate: '4m' });
     const args = ['--cache', cache, '-o', `cache-size=${LIMIT},cache-free=0`];
     const start = async (byChunk: boolean): Promise<TestMount> => {

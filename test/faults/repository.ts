@@ -51,6 +51,10 @@ export class FaultRepository {
   take(): Victim {
     const dataset = this.#apart.pop();
     if (dataset === undefined) throw new Error('the repository has no datasets left');
+    return this.victimOf(dataset);
+  }
+
+  victimOf(dataset: WrittenDataset): Victim {
     return { dataset, path: dataset.path, content: this.contentOf(dataset) };
   }
 
