@@ -3,7 +3,7 @@
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ButlerfsError } from '../common/errors.js';
-import { loadAuthorities } from './certificates.js';
+import { authoritiesOnDemand } from './certificates.js';
 import { coalesceStats } from './coalesce.js';
 import type { Remote } from './contract.js';
 import { takeUserinfo, type CredentialLookup } from './credentials.js';
@@ -75,7 +75,7 @@ function openOrigin(source: string, settings: RemoteSettings, idleTimeout: numbe
     connections: concurrency + 4,
     userAgent,
     proxies: proxiesFromEnvironment(),
-    authorities: loadAuthorities({ caFile: settings.caFile }),
+    authorities: authoritiesOnDemand({ caFile: settings.caFile }),
   });
 }
 

@@ -26,7 +26,26 @@ export function loadAuthorities({ caFile, environment = process.env }: Certifica
     ...(extra === undefined ? [] : readCertificates(extra, 'NODE_EXTRA_CA_CERTS')),
     ...(caFile === undefined ? [] : readCertificates(caFile, 'ca-file')),
   ];
-  return createSecureContext({ ca });
+  try {
+    return createSecureContext({ ca });
+  } catch (error) {
+    throw new ButlerfsError('configuration', {
+      what: 'the authorities of SSL_CERT_FILE, NODE_EXTRA_CA_CERTS and ca-file',
+      why: 'they cannot be used',
+      cause: error,
+    });
+  }
+}
+
+/**
+ * The same, asked for when the first connection needs it, and read once: a bundle of a system takes a quarter of a second. A file that the user names is read at
+ * once, so that a wrong one is heard of.
+ */
+export function authoritiesOnDemand(settings: CertificateSettings): () => SecureContext | undefined {
+  let loaded: { readonly context: SecureContext | undefined } | undefined;
+  const load = (): SecureContext | undefined => (loaded ??= { context: loadAuthorities(settings) }).context;
+  if (settings.caFile !== undefined) load();
+  return load;
 }
 
 function readCertificates(file: string, option: string): string[] {

@@ -18,7 +18,7 @@ export interface HttpAgentSettings {
   readonly allowHttp2: boolean;
   readonly proxies: ProxyLookup;
   /** Default: Node's own. */
-  readonly authorities?: SecureContext | undefined;
+  readonly authorities?: (() => SecureContext | undefined) | undefined;
   /** Hears of each new connection what is spoken on it, for `origin`. */
   readonly onProtocol: (origin: string, protocol: 'HTTP/1.1' | 'HTTP/2') => void;
 }
@@ -39,8 +39,20 @@ export interface HttpAgent {
 
 export function httpAgent(settings: HttpAgentSettings): HttpAgent {
   const { connections, connectTimeout, allowHttp2, proxies, authorities } = settings;
-  const tls = authorities === undefined ? {} : { secureContext: authorities };
-  const connectDirectly = buildConnector({ timeout: connectTimeout, allowH2: allowHttp2, allowHalfOpen: true, ...tls });
+  const plain = buildConnector({ timeout: connectTimeout, allowHalfOpen: true });
+  let secure: buildConnector.connector | undefined;
+  const connectDirectly: buildConnector.connector = (options, callback) => {
+    if (options.protocol !== 'https:') return plain(options, callback);
+    try {
+      const secureContext = authorities?.();
+      const tls = secureContext === undefined ? {} : { secureContext };
+      secure ??= buildConnector({ timeout: connectTimeout, allowH2: allowHttp2, allowHalfOpen: true, ...tls });
+    } catch (error) {
+      callback(error as Error, null);
+      return undefined;
+    }
+    return secure(options, callback);
+  };
   const connect: buildConnector.connector = (options, callback) => {
     const origin = `${options.protocol}//${options.host ?? options.hostname}`;
     const established: buildConnector.Callback = (...outcome) => {
@@ -89,7 +101,7 @@ export function httpAgent(settings: HttpAgentSettings): HttpAgent {
 function openTunnel(
   { origin, authorization, variable }: ProxyRoute,
   { hostname, port }: buildConnector.Options,
-  { timeout, authorities }: { readonly timeout: number; readonly authorities: SecureContext | undefined },
+  { timeout, authorities }: { readonly timeout: number; readonly authorities: HttpAgentSettings['authorities'] },
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const proxy = new URL(origin);
@@ -110,7 +122,7 @@ function openTunnel(
       headers: { host: target, ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }) },
       agent: false,
       timeout,
-      ...(authorities === undefined ? {} : { secureContext: authorities }),
+      ...(proxy.protocol === 'https:' && authorities?.() !== undefined ? { secureContext: authorities() } : {}),
     });
     request.once('timeout', () => request.destroy(new Error(`no answer for ${timeout / 1000} s`)));
     request.once('error', (error) => failed(error.message, error));

@@ -56,7 +56,7 @@ if (hasNginx()) {
       await nginx.close();
     });
     const open = (settings: Partial<HttpRemoteSettings> = {}): Remote =>
-      (remote = httpRemote(nginx.url, { ...bare, authorities: loadAuthorities({ caFile: certificate.authority }), ...settings }));
+      (remote = httpRemote(nginx.url, { ...bare, authorities: () => loadAuthorities({ caFile: certificate.authority }), ...settings }));
 
     it('speaks HTTP/2 where it is offered, and HTTP/1.1 where it is not wanted', async () => {
       nginx = await startSecure(join(place, 'root'));
@@ -113,15 +113,15 @@ if (hasNginx()) {
     it('believes those of SSL_CERT_FILE and nobody else, and those of NODE_EXTRA_CA_CERTS as well', async () => {
       nginx = await startSecure(join(place, 'root'));
       const environment = { SSL_CERT_FILE: certificate.authority };
-      await open({ authorities: loadAuthorities({ environment }) }).stat(object);
+      await open({ authorities: () => loadAuthorities({ environment }) }).stat(object);
       await remote!.close();
       const other = join(place, 'other');
       mkdirSync(other);
       const unrelated = { SSL_CERT_FILE: makeCertificate(other).authority };
-      await expect(open({ authorities: loadAuthorities({ environment: unrelated }) }).stat(object)).rejects.toThrow(/TLS failed/);
+      await expect(open({ authorities: () => loadAuthorities({ environment: unrelated }) }).stat(object)).rejects.toThrow(/TLS failed/);
       await remote!.close();
       const both = { ...unrelated, NODE_EXTRA_CA_CERTS: certificate.authority };
-      await open({ authorities: loadAuthorities({ environment: both }) }).stat(object);
+      await open({ authorities: () => loadAuthorities({ environment: both }) }).stat(object);
       expect(loadAuthorities({ environment: {} })).toBeUndefined();
     });
   });
@@ -201,7 +201,7 @@ describe('proxies', () => {
   if (hasNginx())
     it('tunnel TLS, and HTTP/2 in it', async () => {
       const nginx = await startSecure(join(place, 'root'));
-      open(nginx.url, { authorities: loadAuthorities({ caFile: certificate.authority }) });
+      open(nginx.url, { authorities: () => loadAuthorities({ caFile: certificate.authority }) });
       expect((await readAll(remote!, 'object')).equals(content)).toBe(true);
       expect(remote!.capabilities!().protocol).toBe('HTTP/2');
       expect(seen).toEqual([{ line: `CONNECT ${new URL(nginx.url).host}`, authorization: `Basic ${btoa('me:s3cret')}` }]);

@@ -29,7 +29,7 @@ export interface HttpRemoteSettings {
   /** Default: none. */
   readonly proxies?: ProxyLookup | undefined;
   /** Who may vouch for servers; default: Node's own. */
-  readonly authorities?: SecureContext | undefined;
+  readonly authorities?: (() => SecureContext | undefined) | undefined;
 }
 
 /** `root` is an http(s) URL without user information, query, fragment or trailing slash. */
