@@ -1,9 +1,8 @@
 /** The cache: what is here is served, what is not is fetched once for all who want it. */
 
-import { rm } from 'node:fs/promises';
 import { interrupted } from '../common/deadline.js';
-import { asButlerfsError, ButlerfsError } from '../common/errors.js';
-import { closingBytes } from '../proxy/body.js';
+import { asButlerfsError, type ButlerfsError } from '../common/errors.js';
+import { Archives } from './archives.js';
 import type {
   CacheStatistics,
   ChunkDigestLookup,
@@ -16,26 +15,24 @@ import type {
   PartialContent,
   WholeContent,
 } from './contract.js';
-import { formatDigest, isDigest } from './digest.js';
 import { diskError } from './errors.js';
 import { Evictor } from './evict.js';
-import { fetchObject, type FetchObserver, type Source, type SourceBody } from './fetch.js';
+import { fetchObject, type FetchObserver, type Source } from './fetch.js';
 import { FitsParts } from './fits/parts.js';
-import { partName, partSchema, wholeOf } from './fits/request.js';
 import { Flights } from './flights.js';
 import { Health } from './health.js';
-import { pinName, prepareLayout, type Layout } from './layout.js';
+import { prepareLayout, type Layout } from './layout.js';
 import { Leases } from './leases.js';
 import { MemoryContents } from './memory.js';
 import { LargeObjects } from './partial/large-objects.js';
 import { readPin } from './pins.js';
 import { openReader } from './reader.js';
 import { quarantinedIn } from './quarantine.js';
+import { checkRequest, keyOf, nameOf } from './requests.js';
 import { describeDamage } from './scrub.js';
 import { ScrubSchedule } from './scrub-schedule.js';
 import { removeAbandoned } from './temporary.js';
 import { verifyingOpener } from './verified-origin.js';
-import { openMember } from './zip.js';
 
 export interface CacheLogger {
   info(message: string): void;
@@ -82,9 +79,6 @@ const ROOM_MARGIN = 65_536;
 /** Milliseconds between attempts to make room in a cache that is in use from end to end. */
 const ROOM_INTERVAL = 1000;
 
-/** The identity under which archives are pinned, whatever members are asked for. */
-const ARCHIVE_IDENTITY = 'archive';
-
 /** Opens the cache in constant time: what it holds is counted in the background. Throws `cache-failed` or `cache-full`. */
 export function openCache(settings: CacheSettings): ObjectCache {
   const layout = prepareLayout(settings.directory);
@@ -108,6 +102,7 @@ class DiskCache implements ObjectCache {
   readonly #observer: FetchObserver;
   readonly #large: LargeObjects;
   readonly #parts: FitsParts;
+  readonly #archives: Archives;
   #roomTriedAt = -Infinity;
   #closed = false;
   #fetches = 0;
@@ -150,6 +145,12 @@ class DiskCache implements ObjectCache {
       openIfPresent: (request) => this.#reader.openIfPresent(request),
       close: (object) => this.#reader.close(object),
       readPin: (request) => readPin(layout, request),
+    });
+    this.#archives = new Archives({
+      layout,
+      chunkDigests: settings.chunkDigests,
+      reader: this.#quickReader,
+      ensure: (request, signal, fresh) => this.#ensure(request, signal, fresh),
     });
     this.#evictor.schedule();
     if ((settings.scrub ?? 0) > 0) this.#scrub = this.#scheduleScrub(settings.scrub!);
@@ -282,7 +283,7 @@ class DiskCache implements ObjectCache {
 
   #source(request: ObjectRequest): Source {
     if (request.part !== undefined) return this.#parts.source(request, request.part);
-    return request.member === undefined ? this.#originSource(request) : this.#memberSource(request, request.member);
+    return request.member === undefined ? this.#originSource(request) : this.#archives.source(request, request.member);
   }
 
   /** Whether it is known beforehand that the disk will not take the content, which is not there either. */
@@ -319,54 +320,6 @@ class DiskCache implements ObjectCache {
         return { size: stat.size, validator: stat.validator, bytes };
       },
     };
-  }
-
-  #memberSource(request: ObjectRequest, member: string): Source {
-    const published = this.#settings.chunkDigests?.(request.origin);
-    const archive: ObjectRequest = {
-      origin: request.origin,
-      identity: ARCHIVE_IDENTITY,
-      ...(published === undefined ? {} : { digest: published.whole, size: published.size }),
-    };
-    return {
-      name: nameOf(request),
-      open: async (fresh, signal) => {
-        if (fresh) await this.#forget(archive);
-        await this.#ensure(archive, signal, fresh);
-        try {
-          return await this.#openMember(archive, member, request.size);
-        } catch (error) {
-          // No digest is published for archives: one that cannot be read may have been damaged on its way.
-          if (fresh || !(error instanceof ButlerfsError) || error.code !== 'remote-failed') throw error;
-          await this.#forget(archive);
-          await this.#ensure(archive, signal, true);
-          return await this.#openMember(archive, member, request.size);
-        }
-      },
-    };
-  }
-
-  async #openMember(archive: ObjectRequest, member: string, size: number | undefined): Promise<SourceBody> {
-    const object = this.#quickReader.openIfPresent(archive);
-    if (object === undefined) {
-      const why = 'the archive was evicted before it could be read';
-      throw new ButlerfsError('cache-full', { what: archive.origin, where: this.#layout.directory, why, advice: 'make the cache larger' });
-    }
-    try {
-      const opened = await openMember(object.fd, archive.origin, member, size);
-      const bytes = closingBytes(opened.bytes, () => this.#quickReader.close(object));
-      return { size: opened.size, validator: null, bytes };
-    } catch (error) {
-      this.#quickReader.close(object);
-      throw error;
-    }
-  }
-
-  /** Drops an archive that gave a wrong member, with its pin: the members' own digests and pins say what is right. */
-  async #forget(archive: ObjectRequest): Promise<void> {
-    const pin = await readPin(this.#layout, archive).catch(() => undefined);
-    await rm(this.#layout.pin(pinName(archive)), { force: true });
-    if (pin !== undefined) await rm(this.#layout.object(pin.digest), { force: true });
   }
 
   #scheduleScrub(period: number): ScrubSchedule {
@@ -430,35 +383,5 @@ class DiskCache implements ObjectCache {
         await this.#evictor.makeRoom(bytes);
       },
     };
-  }
-}
-
-function nameOf({ origin, member, part }: ObjectRequest): string {
-  const file = member === undefined ? origin : `member '${member}' of ${origin}`;
-  return part === undefined ? file : `${partName(part)} of ${file}`;
-}
-
-/** The same for requests that the same fetch can satisfy. */
-function keyOf(request: ObjectRequest): string {
-  const { digest, size } = request;
-  return `${digest === undefined ? pinName(request) : formatDigest(digest)} ${size ?? ''}`;
-}
-
-/** A registry may hold anything; what becomes part of a path is checked. */
-function checkRequest(request: ObjectRequest): void {
-  if (request.part !== undefined) {
-    if (!partSchema.safeParse(request.part).success)
-      throw new ButlerfsError('invalid-value', { what: `a part of ${request.origin}`, why: 'it names no HDU, or no pixels' });
-    checkRequest(wholeOf(request));
-  }
-  const { digest, size } = request;
-  if (digest !== undefined && !isDigest(digest)) {
-    throw new ButlerfsError('corrupt-repository', {
-      what: nameOf(request),
-      why: `the registry publishes '${digest.hex.slice(0, 200)}', which is no ${digest.algorithm} digest`,
-    });
-  }
-  if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0)) {
-    throw new ButlerfsError('corrupt-repository', { what: nameOf(request), why: `the registry publishes a size of ${size} bytes` });
   }
 }

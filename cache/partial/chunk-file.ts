@@ -4,6 +4,7 @@ import { constants } from 'node:fs';
 import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncDirectory } from '../../common/atomic.js';
+import { sleep } from '../../common/deadline.js';
 import { ButlerfsError } from '../../common/errors.js';
 import { lockExclusive, lockShared, unlock } from '../locks.js';
 import { mark, type Marks } from '../marks.js';
@@ -16,6 +17,9 @@ export interface ChunkFilePaths {
 
 /** Between opening and locking an object may be evicted; that does not go on for ever. */
 const ATTEMPTS = 5;
+/** A chunk waits at most for the product, in milliseconds, for other processes that write. */
+const LOCK_ATTEMPTS = 200;
+const LOCK_INTERVAL = 2;
 
 export class ChunkFile {
   readonly #paths: ChunkFilePaths;
@@ -78,7 +82,7 @@ export class ChunkFile {
 
   /**
    * Writes a chunk that is not here yet; whether the file then holds it. Never over one that is here: of several processes one alone writes a chunk, so that
-   * what was checked once stays what it is, under whatever name. False, too, where another is writing, or the object has become whole.
+   * what was checked once stays what it is, under whatever name. False, too, where another goes on writing for long, or the object has become whole.
    */
   write(chunk: number, bytes: Uint8Array): Promise<boolean> {
     const writing = this.#tail.then(() => this.#writeAlone(chunk, bytes));
@@ -87,7 +91,7 @@ export class ChunkFile {
   }
 
   async #writeAlone(chunk: number, bytes: Uint8Array): Promise<boolean> {
-    if (!lockExclusive(this.#map.fd)) return false;
+    if (!(await this.#lock())) return false;
     try {
       if (!(await this.#map.refresh())) return false;
       if (this.claims(chunk)) return await this.verify(chunk);
@@ -96,6 +100,15 @@ export class ChunkFile {
     } finally {
       unlock(this.#map.fd);
     }
+  }
+
+  /** Another process holds it for as long as writing one chunk takes. */
+  async #lock(): Promise<boolean> {
+    for (let attempt = 0; !lockExclusive(this.#map.fd); attempt++) {
+      if (attempt === LOCK_ATTEMPTS) return false;
+      await sleep(LOCK_INTERVAL);
+    }
+    return true;
   }
 
   async #writeClaimed(chunk: number, bytes: Uint8Array): Promise<void> {

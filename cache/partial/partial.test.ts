@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readdirSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -11,6 +11,7 @@ import { serveBytes } from '../../proxy/testing/server.js';
 import { CHUNK_SIZE, type ChunkDigests, type ObjectCache, type ObjectRequest, type PartialContent } from '../contract.js';
 import type { CacheSettings } from '../store.js';
 import { digestOf, startRig, type Rig } from '../testing/rig.js';
+import { ChunkFile } from './chunk-file.js';
 import { ReadingAhead } from './reading-ahead.js';
 
 const SIZE = 20 * CHUNK_SIZE + 777;
@@ -18,11 +19,17 @@ const content = pattern(SIZE);
 const digest = digestOf(content);
 
 let rig: Rig;
+/** As a reader has them: opened once, good also after the file got another name. */
+const descriptors = new Map<PartialContent, number>();
 beforeEach(async () => {
   rig = await startRig();
   rig.objects.set('large', content);
 });
-afterEach(() => rig.close());
+afterEach(async () => {
+  for (const fd of descriptors.values()) closeSync(fd);
+  descriptors.clear();
+  await rig.close();
+});
 
 const open = (settings: Partial<CacheSettings> = {}): ObjectCache =>
   rig.open({ wholeSize: CHUNK_SIZE, ...settings }, { deadline: 30_000, idleTimeout: 10_000 });
@@ -31,6 +38,7 @@ const published = (): ObjectRequest => rig.request('large', { digest, size: SIZE
 async function openPartial(cache: ObjectCache, request: ObjectRequest): Promise<PartialContent> {
   const opened = await cache.openContent(request);
   if (opened.kind !== 'partial') throw new Error('it was fetched whole');
+  descriptors.set(opened, cache.openPartial(opened)!.fd);
   return opened;
 }
 
@@ -40,10 +48,8 @@ async function read(cache: ObjectCache, opened: PartialContent, offset: number, 
   const given = await cache.readPartial(opened.id, offset, length);
   if (given !== undefined) return Buffer.from(given);
   for (let chunk = Math.floor(offset / CHUNK_SIZE); chunk * CHUNK_SIZE < end; chunk++) expect(opened.present[chunk]).toBe(1);
-  const fd = openSync(opened.path!, 'r');
   const bytes = Buffer.alloc(end - offset);
-  readSync(fd, bytes, 0, bytes.length, offset);
-  closeSync(fd);
+  readSync(descriptors.get(opened)!, bytes, 0, bytes.length, offset);
   return bytes;
 }
 
@@ -227,6 +233,20 @@ describe('content read by chunk', () => {
     cache.closePartial(opened.id);
     await expect(waiting).rejects.toMatchObject({ code: 'interrupted' });
   });
+});
+
+it('two that write to one file take turns: every chunk is stored, each once', async () => {
+  const paths = { data: join(rig.directory, 'x.data'), map: join(rig.directory, 'x.map') };
+  const files = await Promise.all([ChunkFile.open(paths, SIZE, CHUNK_SIZE), ChunkFile.open(paths, SIZE, CHUNK_SIZE)]);
+  const chunks = Array.from({ length: Math.ceil(SIZE / CHUNK_SIZE) }, (_, chunk) => chunk);
+  const bytesOf = (chunk: number): Buffer => content.subarray(chunk * CHUNK_SIZE, (chunk + 1) * CHUNK_SIZE);
+  const stored = await Promise.all(
+    files.map((file, i) => Promise.all((i === 0 ? chunks : [...chunks].reverse()).map((chunk) => file.write(chunk, bytesOf(chunk))))),
+  );
+  expect(stored.flat()).not.toContain(false);
+  for (const file of files) await file.close();
+  expect(digestOf(readFileSync(paths.data))).toEqual(digest);
+  expect(statSync(paths.map).size).toBe(16 * chunks.length);
 });
 
 describe('reading ahead', () => {
