@@ -12,7 +12,7 @@ import { Nginx } from './support/nginx.js';
 import { isSuperuser } from './support/privileges.js';
 import { run, runSuccessfully } from './support/run.js';
 import { eventually, removeDirectory, temporaryDirectory } from './support/temporary.js';
-import { dataIdPath, errorCode } from './support/tree.js';
+import { errorCode, fileOf } from './support/tree.js';
 
 let place: string;
 let repository: string;
@@ -37,12 +37,6 @@ afterAll(async () => {
 
 function calexps(): WrittenDataset[] {
   return written.filter(({ type }) => type === 'calexp');
-}
-
-async function fileOf(on: TestMount, { type, dataId }: WrittenDataset): Promise<string> {
-  const leaf = join(on.path, type, ...dataIdPath(dataId));
-  const [name] = await readdir(leaf);
-  return join(leaf, name!);
 }
 
 function original({ path }: WrittenDataset): Buffer {

@@ -12,7 +12,7 @@ import { Nginx } from './support/nginx.js';
 import { isSuperuser } from './support/privileges.js';
 import { run, runSuccessfully } from './support/run.js';
 import { eventually, removeDirectory, temporaryDirectory } from './support/temporary.js';
-import { dataIdPath, errorCode } from './support/tree.js';
+import { errorCode, fileOf } from './support/tree.js';
 
 let place: string;
 let repository: string;
@@ -40,12 +40,6 @@ afterAll(async () => {
 function coadds(): WrittenDataset[] {
   const overridden = new Set(written.filter(({ run: name }) => name.startsWith('u/')).map(({ dataId }) => dataId['patch']));
   return written.filter(({ type, dataId }) => type === 'deepCoadd_calexp' && !overridden.has(dataId['patch']));
-}
-
-async function fileOf(on: TestMount, { type, dataId }: WrittenDataset): Promise<string> {
-  const leaf = join(on.path, type, ...dataIdPath(dataId));
-  const [name] = await readdir(leaf);
-  return join(leaf, name!);
 }
 
 /** Milliseconds that a piece of work takes. */

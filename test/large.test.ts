@@ -10,7 +10,7 @@ import { mountRepository, type TestMount, temporaryHome } from './support/mounte
 import { Nginx } from './support/nginx.js';
 import { run } from './support/run.js';
 import { eventually, removeDirectory, temporaryDirectory } from './support/temporary.js';
-import { dataIdPath } from './support/tree.js';
+import { dataIdPath, fileOf } from './support/tree.js';
 
 const MEBIBYTE = 2 ** 20;
 const SIZE = 24 * MEBIBYTE + 12_345;
@@ -36,11 +36,6 @@ afterAll(async () => {
   removeDirectory(place);
 });
 
-async function fileOf({ type, dataId }: WrittenDataset): Promise<string> {
-  const leaf = join(mount.path, type, ...dataIdPath(dataId));
-  return join(leaf, (await readdir(leaf))[0]!);
-}
-
 /** Bytes of answers that nginx sent for a file since `from` requests. */
 function sent({ path }: WrittenDataset, from: number): number {
   const lines = nginx.requests().slice(from);
@@ -61,7 +56,7 @@ async function digestOf(file: string): Promise<string> {
 }
 
 it('a header costs one chunk, and comes without the rest', async () => {
-  const file = await fileOf(written[0]!);
+  const file = await fileOf(mount, written[0]!);
   const from = nginx.requests().length;
   const handle = await open(file);
   const header = Buffer.alloc(28_800);
@@ -74,7 +69,7 @@ it('a header costs one chunk, and comes without the rest', async () => {
 });
 
 it('reads at random are right, across chunks and at the end', async () => {
-  const file = await fileOf(written[0]!);
+  const file = await fileOf(mount, written[0]!);
   const original = readFileSync(join(repository, written[0]!.path));
   const handle = await open(file);
   for (const [offset, length] of [
@@ -94,7 +89,7 @@ it('reads at random are right, across chunks and at the end', async () => {
 });
 
 it('what is read whole becomes a checked object, is not fetched again, and is fetched once', async () => {
-  const file = await fileOf(written[0]!);
+  const file = await fileOf(mount, written[0]!);
   const from = nginx.requests().length;
   const readers = await Promise.all([digestOf(file), digestOf(file), digestOf(file)]);
   expect(new Set(readers)).toEqual(new Set([written[0]!.checksum]));
@@ -154,7 +149,7 @@ it('wrong bytes: EIO as soon as the whole was checked, and never again a byte of
   const wrong = written[1]!;
   flipBit(join(repository, wrong.path), SIZE - 1000);
   try {
-    const file = await fileOf(wrong);
+    const file = await fileOf(mount, wrong);
     const handle = await open(file);
     const bytes = Buffer.alloc(MEBIBYTE);
     for (let offset = 0; offset < SIZE; offset += MEBIBYTE) await handle.read(bytes, 0, MEBIBYTE, offset).catch(() => undefined);
@@ -166,16 +161,16 @@ it('wrong bytes: EIO as soon as the whole was checked, and never again a byte of
     await handle.close();
     await expect(readFile(file)).rejects.toMatchObject({ code: 'EIO' });
     await expect(readFile(file)).rejects.toMatchObject({ code: 'EIO' });
-    expect(await digestOf(await fileOf(written[0]!))).toBe(written[0]!.checksum);
+    expect(await digestOf(await fileOf(mount, written[0]!))).toBe(written[0]!.checksum);
   } finally {
     flipBit(join(repository, wrong.path), SIZE - 1000);
   }
-  expect(await digestOf(await fileOf(wrong))).toBe(wrong.checksum);
+  expect(await digestOf(await fileOf(mount, wrong))).toBe(wrong.checksum);
 });
 
 it('a file that is replaced while it is open: EIO, never a mixture', async () => {
   const { path } = written[1]!;
-  const file = await fileOf(written[1]!);
+  const file = await fileOf(mount, written[1]!);
   const original = readFileSync(join(repository, path));
   const handle = await open(file);
   const bytes = Buffer.alloc(100);

@@ -1,7 +1,7 @@
 /** A repository at several URLs: what a mount of it does when one of them dies, or sends something else. */
 
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { writeSmallRepository } from '../scripts/repository/repository.js';
@@ -10,7 +10,7 @@ import { mountRepository } from './support/mounted.js';
 import type { TestMount } from './support/mounted.js';
 import { Nginx } from './support/nginx.js';
 import { removeDirectory, temporaryDirectory } from './support/temporary.js';
-import { dataIdPath } from './support/tree.js';
+import { fileOf } from './support/tree.js';
 
 let place: string;
 let written: WrittenDataset[];
@@ -35,13 +35,6 @@ afterAll(async () => {
   await second?.stop();
   removeDirectory(place);
 });
-
-/** Its file in the mount. */
-async function fileOf(on: TestMount, { type, dataId }: WrittenDataset): Promise<string> {
-  const leaf = join(on.path, type, ...dataIdPath(dataId));
-  const [name] = await readdir(leaf);
-  return join(leaf, name!);
-}
 
 /** What a dataset holds, read through the mount, and as it was written. */
 async function readBoth(on: TestMount, dataset: WrittenDataset): Promise<readonly [Buffer, Buffer]> {

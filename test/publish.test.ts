@@ -12,7 +12,7 @@ import type { Home, TestMount } from './support/mounted.js';
 import { Nginx } from './support/nginx.js';
 import { runSuccessfully } from './support/run.js';
 import { eventually, removeDirectory, temporaryDirectory } from './support/temporary.js';
-import { dataIdPath, encodeValue, errorCode, filesBelow, sha256 } from './support/tree.js';
+import { dataIdPath, encodeValue, errorCode, fileOf, filesBelow, sha256 } from './support/tree.js';
 
 let place: string;
 /** Written once; each test has a copy. */
@@ -85,12 +85,6 @@ function flip(file: string, at: number): void {
   const content = readFileSync(file);
   content[at]! ^= 1;
   writeFileSync(file, content);
-}
-
-async function fileOf(on: TestMount, { type, dataId }: WrittenDataset): Promise<string> {
-  const leaf = join(on.path, type, ...dataIdPath(dataId));
-  const names = await readdir(leaf);
-  return join(leaf, names[0]!);
 }
 
 /** Datasets that nothing on the search path overrides. */

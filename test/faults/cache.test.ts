@@ -10,11 +10,12 @@ import { Nginx } from '../support/nginx.js';
 import { isSuperuser } from '../support/privileges.js';
 import { runSuccessfully } from '../support/run.js';
 import { eventually, removeDirectory, temporaryDirectory } from '../support/temporary.js';
+import { fileOf } from '../support/tree.js';
 import { contentBytes } from './cache-directory.js';
 import { killDaemons } from './kill.js';
 import { newSeed } from './random.js';
 import { readingOf } from './reading.js';
-import { FaultRepository, fileOn } from './repository.js';
+import { FaultRepository } from './repository.js';
 import { shareCache } from './share.js';
 
 describe('promise 7: a cache', () => {
@@ -72,7 +73,7 @@ describe('promise 7: a cache on a small disk', () => {
     mount = await mountRepository(nginx.url, { args: ['--cache', cache, '-o', options] });
     for (const dataset of repository.datasets.slice(0, DATA)) {
       const content = repository.contentOf(dataset);
-      expect((await readingOf(await fileOn(mount, dataset), content)).outcome).toBe('right');
+      expect((await readingOf(await fileOf(mount, dataset), content)).outcome).toBe('right');
     }
     await eventually('the limit', () => contentBytes(cache) <= limit * 2 ** 20, 15_000);
     expect((await mount.status()).errors).toEqual([]);
@@ -85,7 +86,7 @@ describe('promise 7: a cache on a small disk', () => {
     if (nginx === undefined) return;
     mount = await mountRepository(nginx.url, { args: ['--cache', join(disk, 'full')] });
     const victim = repository.take();
-    const file = await fileOn(mount, victim.dataset);
+    const file = await fileOf(mount, victim.dataset);
     const { bavail, bsize } = await statfs(disk);
     const filler = join(disk, 'filler');
     writeFileSync(filler, randomFillSync(Buffer.alloc(Math.max(0, bavail * bsize - 300_000))));

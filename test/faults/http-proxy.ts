@@ -151,7 +151,8 @@ export class HttpProxy {
     const count = (bytes: number): void => void this.#sent.set(request.path, this.sent(request.path) + bytes);
     const socket = response.socket!;
     if (delivery?.kind === 'slow') return this.#trickle(response, body, delivery.bytesPerSecond, count);
-    if (delivery === undefined || (delivery.after as number) > body.length) {
+    // An answer that is whole leaves its connection to the next, which is not to be cut off.
+    if (delivery === undefined || (delivery.after as number) >= body.length) {
       count(body.length);
       response.end(body, () => void (closes && socket.end()));
       return;

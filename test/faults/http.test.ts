@@ -14,9 +14,10 @@ import { mountRepository, temporaryHome, type TestMount } from '../support/mount
 import { Nginx } from '../support/nginx.js';
 import { run } from '../support/run.js';
 import { eventually, removeDirectory, temporaryDirectory } from '../support/temporary.js';
+import { fileOf } from '../support/tree.js';
 import { always, delivered, flipped, HttpProxy, says, times, type HttpRule, type SeenRequest, type ServerAnswer } from './http-proxy.js';
 import { readingOf, type Outcome, type Reading } from './reading.js';
-import { FaultRepository, fileOn, type Victim } from './repository.js';
+import { FaultRepository, type Victim } from './repository.js';
 import { TcpProxy } from './tcp-proxy.js';
 import { watch, type Watch } from './watch.js';
 
@@ -51,9 +52,9 @@ function mountBehind(port: number, args: readonly string[] = OPTIONS): Promise<T
 
 async function watchMount(mount: TestMount): Promise<Watch> {
   const [cached, file] = [repository.take(), repository.take()];
-  const cachedFile = await fileOn(mount, cached.dataset);
+  const cachedFile = await fileOf(mount, cached.dataset);
   expect((await readFile(cachedFile)).equals(cached.content)).toBe(true);
-  return watch({ mount: mount.path, file: await fileOn(mount, file.dataset), directory: join(mount.path, 'calexp'), cached: cachedFile });
+  return watch({ mount: mount.path, file: await fileOf(mount, file.dataset), directory: join(mount.path, 'calexp'), cached: cachedFile });
 }
 
 interface Case {
@@ -297,7 +298,7 @@ describe('promises 1, 3, 4 and 5: one file whose answers are', () => {
   const cases = [...broken, ...incomplete, ...wrong, ...statuses];
   it.concurrent.each(cases)('$what', async ({ rule, outcome, atLeast = 0, atMost = IN_TIME, check }) => {
     const victim = repository.take();
-    const file = await fileOn(mount, victim.dataset);
+    const file = await fileOf(mount, victim.dataset);
     proxy.rule(victim.path, rule(victim));
     const reading = await readingOf(file, victim.content);
     expect([outcome].flat()).toContain(reading.outcome);
@@ -379,7 +380,7 @@ describe('promises 3 and 4: a server that', () => {
   it.concurrent.each(cases.map((one, index) => ({ ...one, index })))('$what', async ({ begin, meanwhile, end, outcome, index }) => {
     const { proxy, mount } = behind[index]!;
     const victim = repository.take();
-    const file = await fileOn(mount, victim.dataset);
+    const file = await fileOf(mount, victim.dataset);
     const watching = await watchMount(mount);
     try {
       proxy.reset();
@@ -452,7 +453,7 @@ describe('promises 1, 2 and 5: a file that is read by chunk, whose server', () =
     { what: 'answers 503', rule: () => always(says(503)), outcomes: ['EIO'] },
   ])('$what', async ({ rule, outcomes }) => {
     const victim = large.take();
-    const file = await fileOn(mount, victim.dataset);
+    const file = await fileOf(mount, victim.dataset);
     proxy.rule(victim.path, rule(victim));
     const reading = await readingOf(file, victim.content);
     expect(outcomes).toContain(reading.outcome);
@@ -484,7 +485,7 @@ describe('promise 5: two mirrors, of which the first', () => {
     ['sends a login page', always(says(200, { 'content-type': 'text/html' }, '<html>'))],
   ])('%s: the other gives the right ones', async (_, rule) => {
     const victim = repository.take();
-    const file = await fileOn(mount, victim.dataset);
+    const file = await fileOf(mount, victim.dataset);
     first!.rule(victim.path, rule);
     const reading = await readingOf(file, victim.content);
     expect(reading.outcome).toBe('right');
@@ -509,7 +510,7 @@ describe('where bytes come from', () => {
     'promise 11: a redirect to another server (%s) is followed without credentials',
     async (host) => {
       const victim = repository.take();
-      const file = await fileOn(mount, victim.dataset);
+      const file = await fileOf(mount, victim.dataset);
       other.rule(victim.path, says(200, {}, victim.content));
       proxy.rule(victim.path, always(says(302, { location: `http://${host}:${other.port}/${victim.path}` })));
       expect((await readingOf(file, victim.content)).outcome).toBe('right');
@@ -525,7 +526,7 @@ describe('where bytes come from', () => {
 
   it('promises 1 and 4: wrong bytes are in the log with both digests, and in the status', async () => {
     const victim = repository.take();
-    const file = await fileOn(mount, victim.dataset);
+    const file = await fileOf(mount, victim.dataset);
     proxy.rule(victim.path, always(flipped(100_000)));
     const before = (await mount.status()).cache.wrongDigest;
     expect((await readingOf(file, victim.content)).outcome).toBe('EIO');
@@ -538,7 +539,7 @@ describe('where bytes come from', () => {
 
   it('promise 2: an open file stays what it was when the origin has another, and when the origin has none', async () => {
     const victim = repository.take();
-    const file = await open(await fileOn(mount, victim.dataset));
+    const file = await open(await fileOf(mount, victim.dataset));
     try {
       const first = Buffer.alloc(1000);
       await file.read(first, 0, first.length, 0);
@@ -558,7 +559,7 @@ describe('where bytes come from', () => {
 
   it('promise 3: a reader that is interrupted goes at once', async () => {
     const victim = repository.take();
-    const file = await fileOn(mount, victim.dataset);
+    const file = await fileOf(mount, victim.dataset);
     proxy.rule(victim.path, always(delivered({ kind: 'stall', after: 1000 })));
     const result = await run('timeout', ['-s', 'INT', '1', 'cat', file], { timeout: 20_000 });
     expect(result.elapsed).toBeLessThan(1800);
@@ -598,14 +599,14 @@ describe('promise 12: names that lead outside', () => {
     try {
       mount = await mountRepository(proxy.url, { args: OPTIONS });
       for (const { location, victim } of victims) {
-        const outcome = await fileOn(mount, victim.dataset).then(
+        const outcome = await fileOf(mount, victim.dataset).then(
           async (file) => (await readingOf(file, Buffer.from(SECRET))).outcome,
           (error: unknown) => (error as NodeJS.ErrnoException).code,
         );
         expect(['EACCES', 'ENOENT'], `${location}: ${outcome}`).toContain(outcome);
       }
       const good = hostile.take();
-      expect((await readingOf(await fileOn(mount, good.dataset), good.content)).outcome).toBe('right');
+      expect((await readingOf(await fileOf(mount, good.dataset), good.content)).outcome).toBe('right');
       expect(proxy.requests.filter(({ path }) => path.includes('secret') || path.includes('..'))).toEqual([]);
     } finally {
       await mount?.dispose();
@@ -625,9 +626,9 @@ describe('promise 12: names that lead outside', () => {
     symlinkSync(join(place, 'outside'), join(directory, outside.path));
     const mount = await mountRepository(directory, { args: OPTIONS });
     try {
-      expect((await readingOf(await fileOn(mount, inside.dataset), inside.content)).outcome).toBe('right');
-      expect((await readingOf(await fileOn(mount, outside.dataset), outside.content)).outcome).toBe('EACCES');
-      expect((await readingOf(await fileOn(mount, good.dataset), good.content)).outcome).toBe('right');
+      expect((await readingOf(await fileOf(mount, inside.dataset), inside.content)).outcome).toBe('right');
+      expect((await readingOf(await fileOf(mount, outside.dataset), outside.content)).outcome).toBe('EACCES');
+      expect((await readingOf(await fileOf(mount, good.dataset), good.content)).outcome).toBe('right');
     } finally {
       await mount.dispose();
     }

@@ -6,10 +6,11 @@ import { mountRepository, temporaryHome, type TestMount } from '../support/mount
 import { Nginx } from '../support/nginx.js';
 import { run } from '../support/run.js';
 import { eventually, removeDirectory, temporaryDirectory } from '../support/temporary.js';
+import { fileOf } from '../support/tree.js';
 import { contentBytes, damagedObjects, temporaryFiles } from './cache-directory.js';
 import { randomNumbers } from './random.js';
 import { readingOf } from './reading.js';
-import { FaultRepository, fileOn, type Victim } from './repository.js';
+import { FaultRepository, type Victim } from './repository.js';
 
 const FILES = 60;
 /** Files of a quarter of a MiB: the cache takes a third of them. */
@@ -53,7 +54,7 @@ export async function killDaemons(count: number, seed: number, say: (line: strin
       return mountRepository(nginx!.url, { home, keepHome: true, args: options });
     };
     const read = async (on: TestMount, victim: Victim): Promise<void> => {
-      const reading = await fileOn(on, victim.dataset).then(
+      const reading = await fileOf(on, victim.dataset).then(
         (file) => readingOf(file, victim.content),
         () => undefined,
       );

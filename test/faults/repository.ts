@@ -1,11 +1,8 @@
 /** The repositories that the fault suite serves. */
 
 import { readFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeSmallRepository, type WrittenDataset } from '../../scripts/repository/repository.js';
-import type { TestMount } from '../support/mounted.js';
-import { dataIdPath } from '../support/tree.js';
 import { randomNumbers } from './random.js';
 
 /** One dataset and its bytes. */
@@ -62,11 +59,4 @@ export class FaultRepository {
   contentOf({ path }: WrittenDataset): Buffer {
     return readFileSync(join(this.directory, path));
   }
-}
-
-/** Where a mount has a dataset. */
-export async function fileOn({ path }: TestMount, { type, dataId }: WrittenDataset): Promise<string> {
-  const leaf = join(path, type, ...dataIdPath(dataId));
-  const [name] = await readdir(leaf);
-  return join(leaf, name!);
 }

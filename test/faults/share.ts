@@ -8,8 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { mountRepository, type TestMount } from '../support/mounted.js';
 import { Nginx } from '../support/nginx.js';
 import { removeDirectory, temporaryDirectory } from '../support/temporary.js';
+import { fileOf } from '../support/tree.js';
 import { contentBytes, damagedObjects } from './cache-directory.js';
-import { FaultRepository, fileOn } from './repository.js';
+import { FaultRepository } from './repository.js';
 
 export const PROCESSES = 16;
 const MOUNTS = 2;
@@ -99,7 +100,7 @@ export async function shareCache(seconds: number, seed: number): Promise<SharedR
     const victims = repository.datasets.slice(0, FILES);
     const pairs = await Promise.all(
       mounts.map((mount) =>
-        Promise.all(victims.map(async (dataset) => [await fileOn(mount, dataset), join(repository.directory, dataset.path)] as const)),
+        Promise.all(victims.map(async (dataset) => [await fileOf(mount, dataset), join(repository.directory, dataset.path)] as const)),
       ),
     );
     readers.push(...(await Promise.all(Array.from({ length: PROCESSES }, startReader))));

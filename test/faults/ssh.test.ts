@@ -7,8 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mountRepository, temporaryHome, type TestMount } from '../support/mounted.js';
 import { makeKey, Sshd } from '../support/sshd.js';
 import { eventually, removeDirectory, temporaryDirectory } from '../support/temporary.js';
+import { fileOf } from '../support/tree.js';
 import { readingOf, type Outcome } from './reading.js';
-import { FaultRepository, fileOn } from './repository.js';
+import { FaultRepository } from './repository.js';
 import { TcpProxy } from './tcp-proxy.js';
 import { watch } from './watch.js';
 
@@ -163,12 +164,12 @@ describe('promises 1, 3, 4 and 5: over SSH', () => {
     const on = behind[index]!;
     const { mount } = on;
     const [victim, cached, other] = [repository.take(), repository.take(), repository.take()];
-    const file = await fileOn(mount, victim.dataset);
-    const cachedFile = await fileOn(mount, cached.dataset);
+    const file = await fileOf(mount, victim.dataset);
+    const cachedFile = await fileOf(mount, cached.dataset);
     expect((await readFile(cachedFile)).equals(cached.content)).toBe(true);
     const watching = await watch({
       mount: mount.path,
-      file: await fileOn(mount, other.dataset),
+      file: await fileOf(mount, other.dataset),
       directory: join(mount.path, 'calexp'),
       cached: cachedFile,
     });
@@ -189,7 +190,7 @@ describe('promises 1, 3, 4 and 5: over SSH', () => {
   it('promises 1 and 2: a file that is replaced while it is being read is never a mix of two', async () => {
     const { proxy, mount } = behind[0]!;
     const victim = repository.take();
-    const file = await fileOn(mount, victim.dataset);
+    const file = await fileOf(mount, victim.dataset);
     const origin = join(repository.directory, victim.path);
     proxy.fault = { kind: 'slow', bytesPerSecond: 512 * 1024 };
     const reading = readingOf(file, victim.content);

@@ -15,6 +15,16 @@ export function encodeValue(value: string): string {
   return value.replaceAll('%', '%25').replaceAll('/', '%2F').replace(/^@/, '%40').replace(/^\./, '%2E');
 }
 
+/** The file of a dataset on a mount: the only one in its leaf. */
+export async function fileOf(
+  { path }: { readonly path: string },
+  { type, dataId }: { readonly type: string; readonly dataId: Readonly<Record<string, string | number>> },
+): Promise<string> {
+  const leaf = join(path, type, ...dataIdPath(dataId));
+  const [name] = await readdir(leaf);
+  return join(leaf, name!);
+}
+
 /** Every regular file below `directory`, sorted; names as listed, nothing followed or guessed. */
 export async function filesBelow(directory: string): Promise<string[]> {
   const files: string[] = [];
