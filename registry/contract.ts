@@ -276,9 +276,47 @@ export type RepositoryRecord =
       readonly validity: Validity | null;
     };
 
-/** A repository being read: a stream whose memory does not grow with its size. The consumer calls {@link close}. */
+/** What changed at a repository since it was read, in the order of the stream. What is there already in the same form changes nothing. */
+export type RepositoryChange =
+  | RepositoryRecord
+  /**
+   * The collections, chains and dataset types that follow are all there are: others are gone, with their memberships. Comes first where it comes at all;
+   * without it collections and types that come are added.
+   */
+  | { readonly kind: 'whole-structure' }
+  /** Also gone: the memberships and files of the dataset. */
+  | { readonly kind: 'dataset-gone'; readonly uuid: string }
+  /** `begin` names one of several certified ranges by where it begins; undefined: all that the collection has of the dataset. */
+  | {
+      readonly kind: 'membership-gone';
+      readonly uuid: string;
+      readonly type: number;
+      readonly collection: number;
+      readonly begin?: bigint | null;
+    };
+
+/** Records of a repository: at once where they are on this host, else as they come. */
+export type RecordStream<Kind = RepositoryRecord> = Iterable<Kind> | AsyncIterable<Kind>;
+
+/**
+ * A repository being read: a stream whose memory does not grow with its size. The consumer calls {@link close}.
+ *
+ * Errors of either stream: `corrupt-repository`, `unsupported-repository`, `remote-*` where it is read from a server, `interrupted`.
+ */
 export interface RepositoryReader {
   readonly format: CatalogueInfo['format'];
+  /** All of it, as of one instant. */
+  records(): RecordStream;
+  /** Where the stream that ended last ended: text for {@link changes} of a later reader. Null where there is no such place. */
+  cursor(): string | null;
+  /** What came, changed and went since a cursor; undefined where that cannot be told, so that all must be read again. */
+  changes(cursor: string): RecordStream<RepositoryChange> | undefined;
+  close(): void | Promise<void>;
+}
+
+/** A reader of what is on this host, which never waits. */
+export interface LocalReader extends RepositoryReader {
   records(): IterableIterator<RepositoryRecord>;
+  changes(cursor: string): Iterable<RepositoryChange> | undefined;
   close(): void;
 }

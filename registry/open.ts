@@ -9,7 +9,7 @@ export type { Gen3Configuration, Gen3Datastore } from './readers/gen3/configurat
 export { extensionOf } from './readers/gen3/locations.js';
 export { openGen3 } from './readers/gen3/reader.js';
 export type { Gen3ReaderOptions } from './readers/gen3/reader.js';
-export { buildCatalogue } from './sqlite/build.js';
+export { buildCatalogue, buildCatalogueFrom } from './sqlite/build.js';
 export type { BuildOptions } from './sqlite/build.js';
 export { openCatalogue } from './sqlite/open.js';
 export { catalogueSchemaVersion } from './sqlite/schema.js';

@@ -5,11 +5,11 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ButlerfsError } from '../../common/errors.js';
-import type { CatalogueInfo, RepositoryReader } from '../contract.js';
+import type { CatalogueInfo, LocalReader, RepositoryReader, RepositoryRecord } from '../contract.js';
 import { CatalogueWriter } from './writer.js';
 
-export interface BuildOptions {
-  readonly reader: RepositoryReader;
+export interface BuildOptions<Reader extends RepositoryReader = RepositoryReader> {
+  readonly reader: Reader;
   /** The catalogue's file; its directory is made where it is missing. An older catalogue there is replaced in one step. */
   readonly target: string;
   /** {@link CatalogueInfo.repository}. */
@@ -31,29 +31,69 @@ const recordsBetweenLooks = 4096;
  * Throws what the reader throws, `cache-full` or `cache-failed` where the file cannot be written, `interrupted` where `signal` was aborted; `target` is then
  * as it was.
  */
-export function buildCatalogue({ reader, target, repository, validator, version, signal, onProgress }: BuildOptions): CatalogueInfo {
-  const temporary = `${target}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`;
-  const database = createFile(temporary);
+export function buildCatalogue(options: BuildOptions<LocalReader>): CatalogueInfo {
+  const building = new Building(options);
   try {
-    const writer = new CatalogueWriter(database, repository);
-    let records = 0;
-    for (const record of reader.records()) {
-      writer.add(record);
-      if (++records % recordsBetweenLooks !== 0) continue;
-      onProgress?.(records);
-      if (signal?.aborted === true) throw new ButlerfsError('interrupted', { what: `reading ${repository}`, cause: signal.reason });
+    for (const record of options.reader.records()) building.add(record);
+    return building.finish();
+  } catch (error) {
+    throw building.failed(error);
+  }
+}
+
+/** As {@link buildCatalogue}, of a reader that may wait. */
+export async function buildCatalogueFrom(options: BuildOptions): Promise<CatalogueInfo> {
+  const building = new Building(options);
+  try {
+    for await (const record of options.reader.records()) building.add(record);
+    return building.finish();
+  } catch (error) {
+    throw building.failed(error);
+  }
+}
+
+class Building {
+  readonly #options: BuildOptions;
+  readonly #temporary: string;
+  readonly #database: Database;
+  readonly #writer: CatalogueWriter;
+  #records = 0;
+
+  constructor(options: BuildOptions) {
+    this.#options = options;
+    this.#temporary = `${options.target}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`;
+    this.#database = createFile(this.#temporary);
+    try {
+      this.#writer = new CatalogueWriter(this.#database, options.repository);
+    } catch (error) {
+      throw this.failed(error);
     }
-    onProgress?.(records);
-    const info = writer.finish({ version, repository, format: reader.format, validator, readAt: Date.now() });
-    database.close();
-    syncFile(temporary);
-    renameSync(temporary, target);
+  }
+
+  add(record: RepositoryRecord): void {
+    const { onProgress, signal, repository } = this.#options;
+    this.#writer.add(record);
+    if (++this.#records % recordsBetweenLooks !== 0) return;
+    onProgress?.(this.#records);
+    if (signal?.aborted === true) throw new ButlerfsError('interrupted', { what: `reading ${repository}`, cause: signal.reason });
+  }
+
+  finish(): CatalogueInfo {
+    const { onProgress, version, repository, reader, validator, target } = this.#options;
+    onProgress?.(this.#records);
+    const info = this.#writer.finish({ version, repository, format: reader.format, validator, readAt: Date.now() });
+    this.#database.close();
+    syncFile(this.#temporary);
+    renameSync(this.#temporary, target);
     syncFile(dirname(target));
     return info;
-  } catch (error) {
-    database.close();
-    rmSync(temporary, { force: true });
-    throw writeError(error, target);
+  }
+
+  /** Removes what was made; returns the error to throw. */
+  failed(error: unknown): unknown {
+    this.#database.close();
+    rmSync(this.#temporary, { force: true });
+    return writeError(error, this.#options.target);
   }
 }
 

@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Catalogue, CatalogueInfo, RepositoryReader, RepositoryRecord } from '../contract.js';
+import type { Catalogue, CatalogueInfo, LocalReader, RepositoryRecord } from '../contract.js';
 import { parseButlerConfiguration } from '../readers/gen3/configuration.js';
 import { openGen3 } from '../readers/gen3/reader.js';
 import { buildCatalogue } from '../sqlite/build.js';
@@ -16,7 +16,7 @@ export function temporaryDirectory(): { readonly path: string; remove(): void } 
 }
 
 /** Opens a repository on this host with the real reader. */
-export function openRepository(root: string, onWarning?: (message: string) => void): RepositoryReader {
+export function openRepository(root: string, onWarning?: (message: string) => void): LocalReader {
   const configuration = parseButlerConfiguration(readFileSync(join(root, 'butler.yaml'), 'utf8'), root);
   return openGen3({ configuration, registryFile: join(root, configuration.registry), repository: root, onWarning });
 }
@@ -28,7 +28,7 @@ export interface BuiltCatalogue {
 }
 
 /** Builds and opens the catalogue of a reader, and closes the reader. */
-export function catalogueOf(reader: RepositoryReader, file: string): BuiltCatalogue {
+export function catalogueOf(reader: LocalReader, file: string): BuiltCatalogue {
   try {
     const info = buildCatalogue({ reader, target: file, repository: 'test', validator: 'v1', version: 1 });
     const catalogue = openCatalogue(file);
@@ -40,12 +40,14 @@ export function catalogueOf(reader: RepositoryReader, file: string): BuiltCatalo
 }
 
 /** A reader of records made up on the spot. */
-export function readerOf(records: () => Iterable<RepositoryRecord>): RepositoryReader {
+export function readerOf(records: () => Iterable<RepositoryRecord>): LocalReader {
   return {
     format: 'native',
     *records() {
       yield* records();
     },
+    cursor: () => null,
+    changes: () => undefined,
     close() {},
   };
 }

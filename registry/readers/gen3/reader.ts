@@ -4,7 +4,7 @@
  */
 
 import { ButlerfsError } from '../../../common/errors.js';
-import type { CollectionType, DataIdValue, DimensionGroup, RepositoryReader, RepositoryRecord, StoredFile } from '../../contract.js';
+import type { CollectionType, DataIdValue, DimensionGroup, LocalReader, RepositoryRecord, StoredFile } from '../../contract.js';
 import { parseUniverse } from '../../universe.js';
 import type { ElementUniverse } from '../../universe.js';
 import type { Gen3Configuration } from './configuration.js';
@@ -26,9 +26,9 @@ export interface Gen3ReaderOptions {
 
 /**
  * Opens the registry. Throws `not-a-repository` for a file that is no registry, `corrupt-repository` for an empty or damaged one, and
- * `unsupported-repository` for a universe or managers that are not understood; {@link RepositoryReader.records} throws the same while it reads.
+ * `unsupported-repository` for a universe or managers that are not understood; {@link LocalReader.records} throws the same while it reads.
  */
-export function openGen3(options: Gen3ReaderOptions): RepositoryReader {
+export function openGen3(options: Gen3ReaderOptions): LocalReader {
   return new Gen3Reader(options);
 }
 
@@ -46,7 +46,7 @@ interface TypeRow {
   readonly calibrations: string | undefined;
 }
 
-class Gen3Reader implements RepositoryReader {
+class Gen3Reader implements LocalReader {
   readonly format = 'gen3';
   readonly #configuration: Gen3Configuration;
   readonly #source: RegistrySource;
@@ -92,6 +92,14 @@ class Gen3Reader implements RepositoryReader {
     } catch (error) {
       throw registryError(error, this.#source.where);
     }
+  }
+
+  cursor(): null {
+    return null;
+  }
+
+  changes(): undefined {
+    return undefined;
   }
 
   close(): void {
