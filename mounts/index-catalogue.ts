@@ -7,15 +7,11 @@ import { Worker } from 'node:worker_threads';
 import { ButlerfsError, deserializeError } from '../common/errors.js';
 import type { SerializedError } from '../common/errors.js';
 import type { CatalogueInfo } from '../registry/contract.js';
-import type { Gen3Configuration } from '../registry/open.js';
+import type { Reading } from '../registry/reading.js';
 
 /** What is read and what is made of it. Plain data: it travels to the thread. */
 export interface IndexTask {
-  readonly configuration: Gen3Configuration;
-  /** SQLite file, opened read-only. */
-  readonly registryFile: string;
-  /** Bytes of butler.yaml and of the registry where they are known, by location: so that nobody need ask the origin for them. */
-  readonly sizes: Readonly<Record<string, number>>;
+  readonly reading: Reading;
   /** Display form: URL or absolute directory. */
   readonly repository: string;
   /** File to make; there is none by this name yet. */

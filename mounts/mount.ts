@@ -62,7 +62,7 @@ export async function mountRepository(
   const all = openOrigins(opened, { ...network, deadline: options.deadline, idleTimeout: options.idleTimeout, credentials });
   const published = opened.digestsFile === undefined ? undefined : new PublishedContents(opened.remote.url, opened.digestsFile);
   // The copy of the registry is here.
-  const origins: Origins = { ...all, open: offline.gate(all.open, (origin) => origin === opened.registryUrl) };
+  const origins: Origins = { ...all, open: offline.gate(all.open, (origin) => opened.copies.has(origin)) };
   let mount: Mount | undefined = undefined as Mount | undefined;
   const cache = openCache({
     directory: options.cacheDirectory,

@@ -14,7 +14,7 @@ export interface Origins {
   close(): Promise<void>;
 }
 
-export function openOrigins(opened: Pick<OpenedSource, 'remote' | 'registryUrl' | 'registryFile'>, settings: RemoteSettings): Origins {
+export function openOrigins(opened: Pick<OpenedSource, 'remote' | 'copies'>, settings: RemoteSettings): Origins {
   const others = new Map<string, Remote>();
   const other = (root: string): Remote => {
     let remote = others.get(root);
@@ -22,9 +22,9 @@ export function openOrigins(opened: Pick<OpenedSource, 'remote' | 'registryUrl' 
     return remote;
   };
   const locate = (origin: string): { readonly remote: Remote; readonly path: string } => {
-    // The registry was fetched to be catalogued: its readers get that copy, which is the version that the tree shows.
-    if (origin === opened.registryUrl && opened.registryFile !== undefined)
-      return { remote: other(dirname(opened.registryFile)), path: basename(opened.registryFile) };
+    // Such as the registry, which was fetched to be catalogued: its readers get the version that the tree shows.
+    const copy = opened.copies.get(origin);
+    if (copy !== undefined) return { remote: other(dirname(copy)), path: basename(copy) };
     const root = `${opened.remote.url}/`;
     if (origin.startsWith(root)) return { remote: opened.remote, path: decodeUrlPath(origin.slice(root.length)) };
     const url = new URL(origin);

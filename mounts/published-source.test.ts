@@ -57,7 +57,7 @@ function fetches(): number {
 it('is fetched once, kept, and opened without its origin; the configuration can give the key', async () => {
   await publishAgain();
   const first = await open(undefined, { survey: { repository: nginx.url, 'public-key': key.publicKey } });
-  expect(first).toMatchObject({ publication: { serial: 1 }, registryFile: undefined, repository: nginx.url });
+  expect(first).toMatchObject({ publication: { serial: 1 }, copies: new Map(), repository: nginx.url });
   expect(first.info.repository).toBe(nginx.url);
   expect(fetches()).toBe(2);
   expect(await first.refresh({ signal: never })).toMatchObject({ changed: false });

@@ -18,7 +18,7 @@ import type { PublishedFile, VerifiedManifest } from './publication/manifest.js'
 import { acceptManifest, checkTrust } from './publication/trust.js';
 import { lockSource } from './source-lock.js';
 import { formatSize } from './units.js';
-import { displayName } from './source-version.js';
+import { displayName } from './formats/contract.js';
 import type { OpenVersion, SourceParts } from './source-version.js';
 import type { SourceStore, SourceVersion, VersionFiles } from './source-store.js';
 
@@ -141,6 +141,7 @@ async function takeVersion(
     repository: displayName(parts),
     configurationDigest: (await digestOfPath(files.butlerYaml, signal)).sha256,
     validator: manifest.digest,
+    copies: {},
   };
   const opened = await readVersion(parts, made, manifest);
   await store.publish(made);
@@ -207,13 +208,13 @@ export async function openPublished(parts: SourceParts, publicKey: PublicKeyText
 async function readVersion(parts: SourceParts, version: SourceVersion, manifest: VerifiedManifest): Promise<OpenVersion> {
   const files = parts.store.filesOf(version.version);
   const where = displayName(parts);
-  const configuration = parseButlerConfiguration(await readFile(files.butlerYaml, 'utf8'), where);
+  parseButlerConfiguration(await readFile(files.butlerYaml, 'utf8'), where);
   const catalogue = openCatalogue(files.catalogue);
   if (catalogue === undefined) throw otherCatalogue(where, manifest.catalogue);
   try {
     new DigestsFile(files.digests).close();
     const { repository, serial, time, keyId } = manifest;
-    return { version, configuration, info: { ...catalogue.info, repository: where }, publication: { repository, serial, time, keyId } };
+    return { version, info: { ...catalogue.info, repository: where }, publication: { repository, serial, time, keyId } };
   } finally {
     catalogue.close();
   }

@@ -3,10 +3,10 @@
  * a public key another one, for that key.
  *
  *     current                      JSON: which version counts, and of what
- *     butler-7.yaml                the repository's configuration as it was read
- *     registry-7.sqlite3           copy of a remote repository's registry
+ *     registry-7.sqlite3           what was fetched of a remote repository to be read: copy of its registry
  *     catalogue-7.sqlite3          the catalogue made from it
- *     manifest-7.json              of a published source, in place of the registry: the signed manifest that names the catalogue, and
+ *     manifest-7.json              of a published source, in place of the registry: the signed manifest that names the catalogue,
+ *     butler-7.yaml                the repository's configuration, and
  *     digests-7.bin                the digests of its files (publication/)
  *     trust.json                   the greatest serial number seen (publication/trust.ts)
  *     lock                         held while a version is made
@@ -24,20 +24,20 @@ import { syncDirectory, writeFileAtomically } from '../common/atomic.js';
 const versionSchema = z.object({
   version: z.int().positive(),
   repository: z.string(),
-  /** SHA-256 of butler.yaml. */
+  /** SHA-256 of what says where everything is: butler.yaml. */
   configurationDigest: z.string(),
   /** What the origin said of the registry; null where it offers nothing that changes with its content. */
   validator: z.string().nullable(),
+  /** Files here that readers get in place of those of the repository, by their location there. */
+  copies: z.record(z.string(), z.string()).default({}),
 });
 
 export type SourceVersion = Readonly<z.infer<typeof versionSchema>>;
 
 export interface VersionFiles {
-  readonly butlerYaml: string;
-  /** Not there for a local repository, whose registry is read where it is. */
-  readonly registry: string;
   readonly catalogue: string;
   /** There for a published source only, as the following. */
+  readonly butlerYaml: string;
   readonly manifest: string;
   readonly digests: string;
 }
@@ -56,12 +56,16 @@ export class SourceStore {
 
   filesOf(version: number): VersionFiles {
     return {
-      butlerYaml: join(this.directory, `butler-${version}.yaml`),
-      registry: join(this.directory, `registry-${version}.sqlite3`),
-      catalogue: join(this.directory, `catalogue-${version}.sqlite3`),
-      manifest: join(this.directory, `manifest-${version}.json`),
-      digests: join(this.directory, `digests-${version}.bin`),
+      catalogue: this.fileOf(version, 'catalogue', 'sqlite3'),
+      butlerYaml: this.fileOf(version, 'butler', 'yaml'),
+      manifest: this.fileOf(version, 'manifest', 'json'),
+      digests: this.fileOf(version, 'digests', 'bin'),
     };
+  }
+
+  /** A file that lives as long as a version does. `what` holds letters only. */
+  fileOf(version: number, what: string, extension: string): string {
+    return join(this.directory, `${what}-${version}.${extension}`);
   }
 
   async create(): Promise<void> {
@@ -85,7 +89,7 @@ export class SourceStore {
   async tidy(): Promise<void> {
     const current = await this.current();
     for (const name of await readdir(this.directory)) {
-      const version = Number(/^(?:butler|registry|catalogue|manifest|digests)-(\d+)\./.exec(name)?.[1] ?? NaN);
+      const version = Number(/^[a-z]+-(\d+)\./.exec(name)?.[1] ?? NaN);
       const isOutdated = current === undefined || version < current.version - 1 || version > current.version;
       if (/\.(part|tmp)$/.test(name) || (Number.isInteger(version) && isOutdated))
         await rm(join(this.directory, name), { force: true, recursive: true });

@@ -1,6 +1,5 @@
 /** Opens a repository: its configuration, a copy of its registry, and the catalogue made from it, each made once and kept. */
 
-import { join } from 'node:path';
 import { linkSignals } from '../common/deadline.js';
 import { asButlerfsError, ButlerfsError } from '../common/errors.js';
 import { openRemote, type RemoteSettings } from '../proxy/assemble.js';
@@ -11,11 +10,11 @@ import { readCredentials } from './configuration.js';
 import { configuredKey, configuredMirrors, parseSource } from './repository.js';
 import { bringPublishedUpToDate, openPublished } from './published-version.js';
 import { SourceStore } from './source-store.js';
-import { bringUpToDate, displayName, openCurrent } from './source-version.js';
+import { displayName } from './formats/contract.js';
+import { bringUpToDate, openCurrent } from './source-version.js';
 import type { Remote } from '../proxy/contract.js';
 import type { CredentialLookup } from '../proxy/credentials.js';
 import type { CatalogueInfo } from '../registry/contract.js';
-import type { Gen3Configuration } from '../registry/open.js';
 import type { Configuration } from './configuration.js';
 import type { Publication } from './contract.js';
 import type { OpenVersion, SourceParts } from './source-version.js';
@@ -62,18 +61,13 @@ export interface OpenedSource {
   readonly digestsFile: string | undefined;
   /** Likewise: which publication it is. */
   readonly publication: Publication | undefined;
-  /** Local copy, or the original of a local repository. Undefined for a published source, whose registry is a file like any other. */
-  readonly registryFile: string | undefined;
-  /** Where the registry is at the origin, without credentials. */
-  readonly registryUrl: string;
+  /** Files here that readers get in place of those of the repository, by their URL there: what the catalogue was made from. */
+  readonly copies: ReadonlyMap<string, string>;
   /** For other servers that the repository names. */
   readonly credentials: CredentialLookup;
   /** Likewise: what all of them share. */
   readonly network: Pick<RemoteSettings, 'rate' | 'caFile'>;
-  /** Copy of the repository's configuration. */
-  readonly butlerYamlFile: string;
   readonly info: CatalogueInfo;
-  readonly configuration: Gen3Configuration;
   /** Why the origin could not be asked, where the catalogue of an earlier time is used. */
   readonly problem?: ButlerfsError;
   /**
@@ -223,12 +217,9 @@ class Source implements OpenedSource {
     return this.#parts.store.directory;
   }
 
-  get registryUrl(): string {
-    return this.remote.urlOf(parseRemotePath(this.configuration.registry));
-  }
-
-  get configuration(): Gen3Configuration {
-    return this.#opened.configuration;
+  get copies(): ReadonlyMap<string, string> {
+    const { copies } = this.#opened.version;
+    return new Map(Object.entries(copies).map(([location, file]) => [this.remote.urlOf(parseRemotePath(location)), file]));
   }
 
   get info(): CatalogueInfo {
@@ -239,22 +230,12 @@ class Source implements OpenedSource {
     return this.#files.catalogue;
   }
 
-  get butlerYamlFile(): string {
-    return this.#files.butlerYaml;
-  }
-
   get digestsFile(): string | undefined {
     return this.#parts.publicKey === undefined ? undefined : this.#files.digests;
   }
 
   get publication(): Publication | undefined {
     return this.#opened.publication;
-  }
-
-  get registryFile(): string | undefined {
-    const { directory, publicKey } = this.#parts;
-    if (publicKey !== undefined) return undefined;
-    return directory === undefined ? this.#files.registry : join(directory, this.configuration.registry);
   }
 
   get #files() {

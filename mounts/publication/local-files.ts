@@ -7,7 +7,8 @@ import { openRemote } from '../../proxy/assemble.js';
 import { ButlerfsError } from '../../common/errors.js';
 import { parseButlerConfiguration } from '../../registry/open.js';
 import type { Gen3Configuration } from '../../registry/open.js';
-import { readButlerYaml } from '../butler-yaml.js';
+import { readButlerYaml } from '../formats/butler-yaml.js';
+import { missingRepository } from '../formats/find.js';
 import { formatSize } from '../units.js';
 
 /** `elsewhere`: on this host, outside of the repository. */
@@ -34,7 +35,9 @@ export async function readLocalConfiguration(directory: string, signal: AbortSig
   }
   const remote = openRemote(directory);
   try {
-    return parseButlerConfiguration(await readButlerYaml(remote, directory, signal), directory);
+    const text = await readButlerYaml(remote, signal);
+    if (text === undefined) throw await missingRepository({ remote, directory });
+    return parseButlerConfiguration(text, directory);
   } finally {
     await remote.close();
   }

@@ -122,9 +122,12 @@ async function publishLocked(
     const building = join(place, 'building-catalogue.sqlite3');
     await indexCatalogue(
       {
-        configuration,
-        registryFile: join(directory, configuration.registry),
-        sizes: { 'butler.yaml': (await stat(join(directory, 'butler.yaml'))).size, [configuration.registry]: registry.size },
+        reading: {
+          format: 'gen3',
+          configuration,
+          registryFile: join(directory, configuration.registry),
+          sizes: { 'butler.yaml': (await stat(join(directory, 'butler.yaml'))).size, [configuration.registry]: registry.size },
+        },
         repository: `repository ${former.repository}`,
         target: building,
         validator: null,

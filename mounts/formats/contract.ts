@@ -1,0 +1,56 @@
+/** Kinds of repositories: how each is recognised at an origin, how it tells that it changed, and what of it is brought here to be read. */
+
+import type { Remote } from '../../proxy/contract.js';
+import type { CatalogueInfo } from '../../registry/contract.js';
+import type { Reading } from '../../registry/reading.js';
+
+/** Where a repository is looked for. */
+export interface RepositoryOrigin {
+  readonly remote: Remote;
+  /** Set where it is a directory of this host. */
+  readonly directory: string | undefined;
+}
+
+/** A repository as one look at its origin found it. */
+export interface FoundRepository {
+  /** Hex digest of what says where everything is (butler.yaml, the templates of its files). */
+  readonly configurationDigest: string;
+  /** Another one where the content is another; null where the origin offers nothing that tells. */
+  readonly validator: string | null;
+  /** Brings here what is to be read. */
+  prepare(preparation: Preparation): Promise<PreparedRepository>;
+}
+
+export interface Preparation {
+  /** The origin with the patience of a transfer. */
+  readonly origin: RepositoryOrigin;
+  /** Names a file to make, which lives as long as the version does: `file('registry', 'sqlite3')`. */
+  readonly file: (what: string, extension: string) => string;
+  readonly signal: AbortSignal;
+  /** Told what is being done, as a line that the next one replaces. */
+  readonly onProgress: (line: string) => void;
+}
+
+export interface PreparedRepository {
+  readonly reading: Reading;
+  /** That of what was brought, which may be newer than what was found. */
+  readonly validator: string | null;
+  /** What was brought, by its location in the repository: readers of these files get the copy, which is what the catalogue was made from. */
+  readonly copies: Readonly<Record<string, string>>;
+}
+
+export interface RepositoryFormat {
+  readonly name: CatalogueInfo['format'];
+  /**
+   * Looks for a repository of this kind; undefined where the origin has none.
+   *
+   * @throws ButlerfsError `not-a-repository` where something else stands under its names, `unsupported-repository`, `corrupt-repository`, `remote-*`,
+   *   `interrupted`.
+   */
+  find(origin: RepositoryOrigin, signal: AbortSignal): Promise<FoundRepository | undefined>;
+}
+
+/** The repository in messages: a URL or an absolute directory. */
+export function displayName({ directory, remote }: RepositoryOrigin): string {
+  return directory ?? remote.url;
+}
