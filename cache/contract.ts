@@ -2,7 +2,8 @@
  * The cache: verified objects on local disk.
  *
  * Invariants, which hold at every instant and across kill -9 and power loss:
- * 1. A file below `objects/` holds bytes that passed their check before it got that name, whole and synced. It never changes afterwards.
+ * 1. A file below `objects/` holds bytes that passed their check before it got that name, whole. It never changes afterwards. Where the power went before they were
+ *    on the disk, they are checked again before they are served (`cache/unsynced.ts`).
  * 2. An object's name is its digest; the same content is stored once whoever asks for it.
  * 3. An object that any process has open through this contract is not evicted.
  * 4. One fetch runs for all who wait for the same content in a process; a waiter that gives up does not stop the others.

@@ -11,12 +11,14 @@ import { pinName, type Layout, type Pin } from './layout.js';
 import { mark } from './marks.js';
 import { createPin, readPin } from './pins.js';
 import type { Reservation } from './room.js';
-import { TemporaryFile } from './temporary.js';
+import { publishSmall, TemporaryFile } from './temporary.js';
 
 /** Content without a published digest is stored under this one. */
 const UNPUBLISHED_ALGORITHM = 'sha256';
 /** A transfer that broke off and could not be continued begins again this often. */
 const RESTARTS = 2;
+/** Bytes up to which content whose size is known is gathered in memory and written at once. */
+const SMALL = 256 * 1024;
 
 /** Where the bytes come from. */
 export interface Source {
@@ -38,6 +40,8 @@ export interface FetchObserver {
   began(): void;
   received(bytes: number): void;
   wrong(error: ButlerfsError): void;
+  /** To be awaited before an object gets its name: what may not be on the disk yet is noted there. */
+  naming(): Promise<void> | undefined;
   published(path: string, size: number): void;
   /** Room for so many bytes, made by evicting where it must be. Rejects with `cache-full` where there is none. */
   reserve(bytes: number): Promise<Reservation>;
@@ -118,10 +122,12 @@ function diskKeeper(layout: Layout, request: ObjectRequest, observer: FetchObser
   return {
     createSink: async (size) => {
       const reservation = await observer.reserve(size ?? 0);
+      const prepare = (fd: number): void => mark(fd, { mount: observer.mount, origin: originOf(request) });
+      if (size !== null && size <= SMALL) return new GatheredContent(size, layout, reservation, observer, prepare);
       try {
         const file = await TemporaryFile.create(layout);
-        mark(file.fd, { mount: observer.mount, origin: originOf(request) });
-        return new ReservedFile(file, reservation, (digest, bytes) => observer.published(layout.object(digest), bytes));
+        prepare(file.fd);
+        return new ReservedFile(layout, file, reservation, observer);
       } catch (error) {
         reservation.end();
         throw error;
@@ -134,14 +140,16 @@ function diskKeeper(layout: Layout, request: ObjectRequest, observer: FetchObser
 
 /** A temporary file for which there is room. */
 class ReservedFile implements Sink {
+  readonly #layout: Layout;
   readonly #file: TemporaryFile;
   readonly #reservation: Reservation;
-  readonly #onPublished: (digest: Digest, bytes: number) => void;
+  readonly #observer: FetchObserver;
 
-  constructor(file: TemporaryFile, reservation: Reservation, onPublished: (digest: Digest, bytes: number) => void) {
+  constructor(layout: Layout, file: TemporaryFile, reservation: Reservation, observer: FetchObserver) {
+    this.#layout = layout;
     this.#file = file;
     this.#reservation = reservation;
-    this.#onPublished = onPublished;
+    this.#observer = observer;
   }
 
   get size(): number {
@@ -154,14 +162,63 @@ class ReservedFile implements Sink {
   }
 
   async publish(digest: Digest): Promise<boolean> {
-    const isNew = await this.#file.publish(digest).finally(() => this.#reservation.end());
-    if (isNew) this.#onPublished(digest, this.#file.size);
-    return isNew;
+    try {
+      await this.#observer.naming();
+      const isNew = await this.#file.publish(digest);
+      if (isNew) this.#observer.published(this.#layout.object(digest), this.#file.size);
+      return isNew;
+    } finally {
+      this.#reservation.end();
+    }
   }
 
   async discard(): Promise<void> {
     this.#reservation.end();
     await this.#file.discard();
+  }
+}
+
+/** Little content, in memory until it is published. */
+class GatheredContent implements Sink {
+  readonly #layout: Layout;
+  readonly #reservation: Reservation;
+  readonly #observer: FetchObserver;
+  readonly #prepare: (fd: number) => void;
+  #content: Buffer;
+  size = 0;
+
+  /** `size`: the bytes to expect. */
+  constructor(size: number, layout: Layout, reservation: Reservation, observer: FetchObserver, prepare: (fd: number) => void) {
+    this.#content = Buffer.allocUnsafe(size);
+    this.#layout = layout;
+    this.#reservation = reservation;
+    this.#observer = observer;
+    this.#prepare = prepare;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    const end = this.size + bytes.length;
+    // More than was promised: some origins promise wrongly, and where nothing is published the digest decides.
+    if (end > this.#content.length) this.#content = Buffer.concat([this.#content.subarray(0, this.size)], 2 * end);
+    this.#content.set(bytes, this.size);
+    this.size = end;
+    return Promise.resolve();
+  }
+
+  async publish(digest: Digest): Promise<boolean> {
+    try {
+      await this.#observer.naming();
+      const isNew = publishSmall(this.#layout, digest, this.#content.subarray(0, this.size), this.#prepare);
+      if (isNew) this.#observer.published(this.#layout.object(digest), this.size);
+      return isNew;
+    } finally {
+      this.#reservation.end();
+    }
+  }
+
+  discard(): Promise<void> {
+    this.#reservation.end();
+    return Promise.resolve();
   }
 }
 

@@ -25,7 +25,7 @@ export class Flights {
     } finally {
       flight.waiters--;
       // At once, not when the work has wound down: who comes now begins anew instead of failing with those who left.
-      if (flight.waiters === 0) this.#end(key, flight, interrupted(what));
+      if (flight.waiters === 0 && this.#winding.has(flight.outcome)) this.#end(key, flight, interrupted(what));
     }
   }
 

@@ -84,7 +84,7 @@ describe('damage', () => {
   it('promise 1: every object of a thousand with one flipped bit is found at its next open, set aside, and fetched again', async () => {
     const requests = fill(1000);
     requests.forEach(({ digest, size }, i) => flipBit(layout.object(digest!), (i * 7) % size!));
-    const cache = rig.open({ verify: 'open' });
+    const cache = rig.open({ verify: 'open' }, { deadline: 20_000, idleTimeout: 10_000 });
     for (const request of requests) expect(cache.openIfPresent(request)).toBeUndefined();
     expect(cache.statistics().quarantined).toBe(1000);
     expect(filesBelow(layout.objects)).toEqual([]);

@@ -7,6 +7,7 @@
  *                                      named by the SHA-256 of origin, member, identity and part
  *     temporary/<pid>-<start>-<n>.part fetches under way; the process that writes one holds a shared lock on it
  *     partial/<name>.data, <name>.map  large objects of which only parts are here (`cache/partial/`)
+ *     unsynced/<pid>-<start>           since when the process publishes objects that may not be on the disk yet (`cache/unsynced.ts`)
  *     quarantine/                      objects found damaged, for people to look at; the oldest go when there are too many
  *     kept                             objects that are never evicted, and for whose sake (JSON lines, `cache/kept.ts`)
  *     growth                           what processes added and evicted lately (`cache/growth.ts`)
@@ -57,6 +58,7 @@ export class Layout {
   readonly pins: string;
   readonly temporary: string;
   readonly quarantine: string;
+  readonly unsynced: string;
   readonly partial: string;
   readonly kept: string;
   readonly growth: string;
@@ -72,6 +74,7 @@ export class Layout {
     this.temporary = join(directory, 'temporary');
     this.quarantine = join(directory, 'quarantine');
     this.partial = join(directory, 'partial');
+    this.unsynced = join(directory, 'unsynced');
     this.kept = join(directory, 'kept');
     this.growth = join(directory, 'growth');
     this.scrubState = join(directory, 'scrub.json');

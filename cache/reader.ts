@@ -7,6 +7,7 @@ import { Layout } from './layout.js';
 import { lockShared } from './locks.js';
 import { PinReader } from './pins.js';
 import { quarantine } from './quarantine.js';
+import { Doubts } from './unsynced.js';
 
 /** An object used again within this many milliseconds is not touched again. */
 const TOUCH_INTERVAL = 60_000;
@@ -17,10 +18,13 @@ export interface ReaderSettings {
   readonly directory: string;
   /** `open`: the content is hashed at every open, and an object that fails is moved to `quarantine/`. */
   readonly verify: 'fetch' | 'open';
+  /** Default: those that the cache's notes say. */
+  readonly doubts?: Doubts | undefined;
 }
 
-export function openReader({ directory, verify }: ReaderSettings): ObjectReader {
-  return new DiskReader(new Layout(directory), verify);
+export function openReader({ directory, verify, doubts }: ReaderSettings): ObjectReader {
+  const layout = new Layout(directory);
+  return new DiskReader(layout, verify, doubts ?? new Doubts(layout));
 }
 
 /** Where the content of a request must be, as far as is known. */
@@ -33,11 +37,13 @@ class DiskReader implements ObjectReader {
   readonly #layout: Layout;
   readonly #verify: 'fetch' | 'open';
   readonly #pins: PinReader;
+  readonly #doubts: Doubts;
 
-  constructor(layout: Layout, verify: 'fetch' | 'open') {
+  constructor(layout: Layout, verify: 'fetch' | 'open', doubts: Doubts) {
     this.#layout = layout;
     this.#verify = verify;
     this.#pins = new PinReader(layout);
+    this.#doubts = doubts;
   }
 
   openIfPresent(request: ObjectRequest): OpenObject | undefined {
@@ -106,11 +112,13 @@ class DiskReader implements ObjectReader {
       const info = fstatSync(fd);
       if (info.nlink === 0) return 'replaced';
       if (!info.isFile() || (size !== undefined && info.size !== size)) return undefined;
-      if (this.#verify === 'open' && !sameDigest(digestOfFile(fd, digest.algorithm), digest)) {
+      const isDoubtful = this.#doubts.covers(info.ctimeMs);
+      if ((isDoubtful || this.#verify === 'open') && !sameDigest(digestOfFile(fd, digest.algorithm), digest)) {
         quarantine(this.#layout, path, digest);
         return undefined;
       }
-      touch(fd, info.mtimeMs);
+      // Checked, it is doubtful no longer: the touch changes its inode.
+      touch(fd, isDoubtful ? -Infinity : info.mtimeMs);
       kept = true;
       return { fd, size: info.size, digest };
     } finally {

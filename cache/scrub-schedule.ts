@@ -6,6 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { writeFileAtomically } from '../common/atomic.js';
+import { settleDoubts } from './unsynced.js';
 import { parseJson, type Layout } from './layout.js';
 import { objectGroups } from './scan.js';
 import { scrub, scrubAlone, type Damaged, type ScrubProgress } from './scrub.js';
@@ -19,6 +20,8 @@ const FIRST_PAUSE = 60_000;
 const stateSchema = z.object({
   /** Milliseconds since 1970 at which this round began. */
   began: z.number(),
+  /** Likewise, however it was spread over time. */
+  started: z.number().default(0),
   /** Groups up to this one, in order, are done. Empty: none. */
   done: z.string(),
   /** Of this round so far. */
@@ -106,7 +109,8 @@ export class ScrubSchedule {
     const due = state.began + (period * (isOver ? groups.length : index)) / Math.max(1, groups.length);
     if (Date.now() < due) return Math.min(due - Date.now(), LONGEST_PAUSE);
     if (isOver) {
-      const { objects, bytes, damaged } = state;
+      const { objects, bytes, damaged, started } = state;
+      settleDoubts(layout, started);
       await writeState(layout, beginning({ at: Date.now(), objects, bytes, damaged }));
       return groups.length === 0 ? LONGEST_PAUSE : 0;
     }
@@ -127,13 +131,15 @@ export class ScrubSchedule {
   }
 }
 
-/** Notes that all objects were gone through by other means: a new round begins. Under the lock of those who scrub. */
-export async function noteWholeRound(layout: Layout, { objects, bytes, damaged }: ScrubProgress): Promise<void> {
+/** Notes that all objects were gone through by other means since `began`: a new round begins. Under the lock of those who scrub. */
+export async function noteWholeRound(layout: Layout, { objects, bytes, damaged }: ScrubProgress, began: number): Promise<void> {
+  settleDoubts(layout, began);
   await writeState(layout, beginning({ at: Date.now(), objects, bytes, damaged }));
 }
 
 function beginning(last: ScrubState['last']): ScrubState {
-  return { began: Date.now(), done: '', objects: 0, bytes: 0, damaged: 0, last };
+  const began = Date.now();
+  return { began, started: began, done: '', objects: 0, bytes: 0, damaged: 0, last };
 }
 
 /** Undefined where there is none, or none that can be understood: then a round begins. */

@@ -1,5 +1,6 @@
 /** The cache: what is here is served, what is not is fetched once for all who want it. */
 
+import { rmSync } from 'node:fs';
 import { interrupted } from '../common/deadline.js';
 import { asButlerfsError, type ButlerfsError } from '../common/errors.js';
 import { Archives } from './archives.js';
@@ -32,6 +33,7 @@ import { checkRequest, keyOf, nameOf } from './requests.js';
 import { describeDamage } from './scrub.js';
 import { ScrubSchedule } from './scrub-schedule.js';
 import { removeAbandoned } from './temporary.js';
+import { Unsynced } from './unsynced.js';
 import { verifyingOpener } from './verified-origin.js';
 
 export interface CacheLogger {
@@ -99,6 +101,7 @@ class DiskCache implements ObjectCache {
   readonly #memory: MemoryContents;
   readonly #scrub: ScrubSchedule | undefined;
   readonly #leases: Leases;
+  readonly #unsynced: Unsynced;
   readonly #observer: FetchObserver;
   readonly #large: LargeObjects;
   readonly #parts: FitsParts;
@@ -116,7 +119,7 @@ class DiskCache implements ObjectCache {
   constructor(layout: Layout, settings: CacheSettings) {
     this.#layout = layout;
     this.#settings = settings;
-    this.#reader = openReader(settings);
+    this.#reader = openReader({ directory: settings.directory, verify: settings.verify });
     this.#quickReader = openReader({ directory: settings.directory, verify: 'fetch' });
     const { limit, floor, mount, quota, directory, logger } = settings;
     this.#evictor = new Evictor(layout, {
@@ -136,6 +139,7 @@ class DiskCache implements ObjectCache {
     this.#leases = new Leases(this.#quickReader, settings.lease ?? 5000, () => {
       if (this.#evictor.totals.bytes > settings.limit) this.#evictor.schedule();
     });
+    this.#unsynced = new Unsynced(layout, { onLost: (paths, error) => this.#lost(paths, error) });
     this.#observer = this.#observe();
     this.#memory = new MemoryContents(layout, this.#observer);
     this.#large = this.#openLarge();
@@ -256,12 +260,21 @@ class DiskCache implements ObjectCache {
     await Promise.all([this.#flights.close(), this.#large.close(), this.#memory.close(), this.#evictor.close(), this.#scrub?.close()]);
     this.#health.close();
     this.#leases.releaseAll();
+    await this.#unsynced.close();
+  }
+
+  /** The disk failed to take what was published: it is fetched again when it is wanted again. */
+  #lost(paths: readonly string[], error: unknown): void {
+    for (const path of paths) rmSync(path, { force: true });
+    void this.#health.failed(diskError(error, 'syncing objects', this.#layout.directory));
+    this.#evictor.schedule();
   }
 
   async #ensure(request: ObjectRequest, signal: AbortSignal | undefined, fresh = false): Promise<void> {
     const name = nameOf(request);
     if (this.#closed) throw interrupted(`fetching ${name}`, new Error('the cache was closed'));
-    const present = this.#reader.openIfPresent(request);
+    // A look, before an attempt that fails expensively.
+    const present = this.#reader.isPresent(request) ? this.#reader.openIfPresent(request) : undefined;
     if (present === undefined) {
       this.#misses++;
       await this.#flights.join(keyOf(request), `fetching ${name}`, signal, (leader) => this.#fetch(request, leader, fresh));
@@ -347,7 +360,11 @@ class DiskCache implements ObjectCache {
         received: (bytes) => (this.#fetchedBytes += bytes),
         room: (bytes) => this.#room(bytes),
         stored: (bytes) => this.#evictor.grew(bytes),
-        completed: (path, size) => this.#evictor.completed(path, size),
+        naming: () => this.#unsynced.begin(),
+        completed: (path, size) => {
+          this.#evictor.completed(path, size);
+          this.#unsynced.published(path);
+        },
         wrong: (error) => this.#observer.wrong(error),
         diskFailed: (error) => void this.#health.failed(diskError(error, 'storing parts of large files', this.#layout.directory)),
         broken: (id, error) => onBroken?.(id, error),
@@ -375,7 +392,11 @@ class DiskCache implements ObjectCache {
         if (error.code === 'wrong-size') this.#wrongSize++;
         this.#settings.logger?.warn(error.message);
       },
-      published: (path, size) => this.#evictor.added(path, size),
+      naming: () => this.#unsynced.begin(),
+      published: (path, size) => {
+        this.#evictor.added(path, size);
+        this.#unsynced.published(path);
+      },
       mount: this.#settings.mount,
       reserve: (bytes) => this.#evictor.reserve(bytes, () => this.#leases.releaseAll()),
       makeRoom: async (bytes) => {

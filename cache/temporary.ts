@@ -1,14 +1,19 @@
 /** Content on its way into the cache. */
 
-import { closeSync, openSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { syncDirectory, writeAll } from '../common/atomic.js';
+import { writeAll } from '../common/atomic.js';
 import type { Digest } from './contract.js';
 import type { Layout } from './layout.js';
 import { lockExclusive, lockShared } from './locks.js';
+import { processName } from './process-name.js';
 
 let count = 0;
+
+function temporaryName({ temporary }: Layout): string {
+  return join(temporary, `${processName()}-${++count}.part`);
+}
 
 /** A file in `temporary/`, until it is published or discarded. Errors are those of the disk. */
 export class TemporaryFile {
@@ -25,7 +30,7 @@ export class TemporaryFile {
 
   static async create(layout: Layout): Promise<TemporaryFile> {
     for (;;) {
-      const path = join(layout.temporary, `${process.pid}-${processStart()}-${++count}.part`);
+      const path = temporaryName(layout);
       const handle = await open(path, 'wx', 0o600);
       // Until the lock is held another process may take the file for a dead one's and remove it: then there is another try.
       if (lockShared(handle.fd) && (await handle.stat()).nlink > 0) return new TemporaryFile(layout, path, handle);
@@ -46,13 +51,11 @@ export class TemporaryFile {
     this.#size += bytes.length;
   }
 
-  /** Gives the content its name, durably, and closes. Returns whether it is new: false where the object was there already. */
+  /** Gives the content its name, and closes. Returns whether it is new: false where the object was there already. */
   async publish(digest: Digest): Promise<boolean> {
     const target = this.#layout.object(digest);
-    const directory = dirname(target);
     try {
-      await this.#handle.sync();
-      const made = await mkdir(directory, { recursive: true, mode: 0o700 });
+      await mkdir(dirname(target), { recursive: true, mode: 0o700 });
       const present = await stat(target).catch(() => undefined);
       // One of another size was damaged on disk: it is replaced.
       if (present?.size === this.#size) {
@@ -60,11 +63,6 @@ export class TemporaryFile {
         return false;
       }
       await rename(this.#path, target);
-      await syncDirectory(directory);
-      if (made !== undefined) {
-        await syncDirectory(dirname(directory));
-        await syncDirectory(this.#layout.objects);
-      }
       await this.#handle.close();
       return true;
     } catch (error) {
@@ -77,6 +75,42 @@ export class TemporaryFile {
   async discard(): Promise<void> {
     await rm(this.#path, { force: true });
     await this.#handle.close();
+  }
+}
+
+/**
+ * Makes an object of content that is in memory, all at once: for small ones the way through the thread pool takes longer than the work. `prepare` is given the
+ * descriptor before the object has its name. Returns whether it is new. Throws errors of the disk.
+ */
+export function publishSmall(layout: Layout, digest: Digest, content: Uint8Array, prepare: (fd: number) => void): boolean {
+  const target = layout.object(digest);
+  if (statSync(target, { throwIfNoEntry: false })?.size === content.length) return false;
+  for (;;) {
+    const path = temporaryName(layout);
+    const fd = openSync(path, 'wx', 0o600);
+    try {
+      // As in TemporaryFile.create.
+      if (!lockShared(fd) || fstatSync(fd).nlink === 0) continue;
+      for (let done = 0; done < content.length;) done += writeSync(fd, content, done);
+      prepare(fd);
+      renameInto(path, target);
+      return true;
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw error;
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+function renameInto(path: string, target: string): void {
+  try {
+    renameSync(path, target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
+    renameSync(path, target);
   }
 }
 
@@ -101,15 +135,5 @@ function removeUnlessLocked(path: string): boolean {
     return false;
   } finally {
     if (fd !== undefined) closeSync(fd);
-  }
-}
-
-/** Start time of this process in clock ticks since boot (proc(5), stat field 22): with the pid it names the process for good. */
-function processStart(): string {
-  try {
-    const text = readFileSync('/proc/self/stat', 'utf8');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '0';
-  } catch {
-    return '0';
   }
 }

@@ -38,8 +38,9 @@ export async function scrubNow({
   const layout = await openCacheDirectory(cache);
   const bytesPerSecond = rate === undefined ? Infinity : parseSize(rate, '--rate');
   const result = await whenAlone(layout, signal, async () => {
+    const began = Date.now();
     const done = await run(layout, bytesPerSecond, signal, json === true);
-    await noteWholeRound(layout, done);
+    await noteWholeRound(layout, done, began);
     return done;
   });
   const { objects, bytes, damaged } = result;

@@ -17,6 +17,7 @@ import type { CredentialLookup } from '../proxy/credentials.js';
 import type { CatalogueInfo } from '../registry/contract.js';
 import type { Configuration } from './configuration.js';
 import type { Publication } from './contract.js';
+import type { SourceVersion } from './source-store.js';
 import type { OpenVersion, SourceParts } from './source-version.js';
 
 export interface SourceSettings {
@@ -192,6 +193,7 @@ class Source implements OpenedSource {
   readonly #closing = new AbortController();
   #opened: OpenVersion;
   #refreshing: Promise<Refreshed> | undefined;
+  #copies: { readonly of: SourceVersion; readonly files: ReadonlyMap<string, string> } | undefined;
 
   constructor(
     parts: SourceParts,
@@ -218,8 +220,12 @@ class Source implements OpenedSource {
   }
 
   get copies(): ReadonlyMap<string, string> {
-    const { copies } = this.#opened.version;
-    return new Map(Object.entries(copies).map(([location, file]) => [this.remote.urlOf(parseRemotePath(location)), file]));
+    const { version } = this.#opened;
+    if (this.#copies?.of !== version) {
+      const entries = Object.entries(version.copies).map(([location, file]) => [this.remote.urlOf(parseRemotePath(location)), file] as const);
+      this.#copies = { of: version, files: new Map(entries) };
+    }
+    return this.#copies.files;
   }
 
   get info(): CatalogueInfo {

@@ -25,7 +25,7 @@ export interface RemoteSettings {
   readonly idleTimeout?: number | undefined;
   /** Milliseconds after which an origin that cannot even be connected to is given up; default: the deadline. */
   readonly unreachable?: number | undefined;
-  /** Bodies open at a time; default 8. */
+  /** Bodies open at a time; default 12. */
   readonly concurrency?: number | undefined;
   readonly userAgent?: string | undefined;
   /** Further places of the same repository, each as a source; see `proxy/mirrors.ts`. Default: none. */
@@ -43,7 +43,7 @@ export interface RemoteSettings {
  * for its host. Anything else throws `unsupported`; `configuration` where `caFile` cannot be used. Nothing is contacted yet.
  */
 export function openRemote(source: string, settings: RemoteSettings = {}): Remote {
-  const { deadline = 60_000, idleTimeout = 10_000, unreachable, concurrency = 8, onRetry, mirrors = [], rate } = settings;
+  const { deadline = 60_000, idleTimeout = 10_000, unreachable, concurrency = 12, onRetry, mirrors = [], rate } = settings;
   // However many are silent: all are asked within the deadline.
   const patience = Math.min(idleTimeout, deadline / (1 + mirrors.length));
   const open = (from: string): Remote => openOrigin(from, settings, patience, concurrency);

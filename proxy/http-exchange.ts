@@ -104,7 +104,7 @@ async function send(
 ): Promise<Answer> {
   const all: Record<string, string> = { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': userAgent, ...headers };
   if (authorization !== undefined) all['authorization'] = authorization;
-  const late = new ButlerfsError('remote-timeout', { what: `asking for ${shown(url)}`, why: `no answer for ${idleTimeout / 1000} s` });
+  let late: ButlerfsError | undefined;
   // Without `reset: false` undici closes the connection after every HEAD.
   const options = { method: method as Dispatcher.HttpMethod, headers: all, body: body ?? null, signal: control.signal, reset: false };
   // A server that ends an HTTP/2 connection in good order takes requests with it that it has not looked at.
@@ -112,10 +112,13 @@ async function send(
     try {
       // undici hears of an abort only once the request has a connection.
       const sent = abortable(agent.request(url, options), control.signal, `asking for ${shown(url)}`);
-      const answer = await within(sent, idleTimeout, () => late);
+      const answer = await within(sent, idleTimeout, () => {
+        late = new ButlerfsError('remote-timeout', { what: `asking for ${shown(url)}`, why: `no answer for ${idleTimeout / 1000} s` });
+        return late;
+      });
       return { url, status: answer.statusCode, headers: answer.headers, body: answer.body };
     } catch (error) {
-      if (error === late) control.abort(late);
+      if (late !== undefined) control.abort(late);
       if (error === late || control.signal.aborted || error instanceof ButlerfsError) throw error;
       if (again && systemCodeOf(error) === 'UND_ERR_SOCKET') continue;
       throw new ButlerfsError('remote-unreachable', {

@@ -3,7 +3,6 @@
 import { constants } from 'node:fs';
 import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncDirectory } from '../../common/atomic.js';
 import { sleep } from '../../common/deadline.js';
 import { ButlerfsError } from '../../common/errors.js';
 import { lockExclusive, lockShared, unlock } from '../locks.js';
@@ -127,17 +126,13 @@ export class ChunkFile {
     throw new ButlerfsError('cache-failed', { what: `reading ${this.#paths.data}`, why: `it ends at ${offset + bytesRead}` });
   }
 
-  /** Makes the whole file an object of this name, durably; false where there was one already. Open descriptors go on reading it. */
+  /** Makes the whole file an object of this name; false where there was one already. Open descriptors go on reading it. */
   async publish(target: string): Promise<boolean> {
-    await this.#data.sync();
-    const directory = dirname(target);
-    const made = await mkdir(directory, { recursive: true, mode: 0o700 });
+    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
     const present = await stat(target).catch(() => undefined);
     const isNew = present?.size !== this.#size;
     if (isNew) await rename(this.#paths.data, target);
     else await rm(this.#paths.data, { force: true });
-    await syncDirectory(directory);
-    if (made !== undefined) await syncDirectory(dirname(directory));
     await rm(this.#paths.map, { force: true });
     return isNew;
   }

@@ -40,6 +40,8 @@ export interface LargeObserver {
   /** The cache grew by so many bytes. */
   stored(bytes: number): void;
   /** What was stored by chunk is now an object at `path`. */
+  /** As {@link FetchObserver.naming}. */
+  naming(): Promise<void> | undefined;
   completed(path: string, size: number): void;
   wrong(error: ButlerfsError): void;
   diskFailed(error: unknown): void;
@@ -120,6 +122,7 @@ export class LargeObjects {
         complete: async (whole, digest) => {
           await this.#pin(request, stat, digest);
           const target = layout.object(digest);
+          await observer.naming();
           if (await whole.publish(target)) observer.completed(target, size);
         },
         broken: (error) => {

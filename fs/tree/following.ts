@@ -13,8 +13,8 @@ import { DatasetFile } from './dataset-file.js';
 import { DirectoryNode, type Listing, type TreeNode } from './node.js';
 
 /** Sequences that are followed at a time, and files that a next one may follow. */
-const SEQUENCES = 8;
-const RECENT = 16;
+const SEQUENCES = 16;
+const RECENT = 32;
 const FIRST = 2;
 /** Files named ahead of the one that is opened, at most, and their bytes. */
 const MOST_FILES = 32;
@@ -51,12 +51,14 @@ export class FollowingFiles {
     if (isHere && this.#sequences.length === 0) return;
     const chain = chainOf(file);
     const names = chain.map(({ name }) => name);
-    const sequence = this.#next(chain, names) ?? this.#begin(chain, names);
+    // One file may be the next of several: of its patch the next band, and of its band the next patch.
+    const sequences = this.#next(chain, names);
+    this.#begin(chain, names, sequences);
     keep(this.#recent, names, RECENT);
-    if (sequence === undefined) return;
-    this.#sequences = this.#sequences.filter((other) => other !== sequence);
-    keep(this.#sequences, sequence, SEQUENCES);
-    this.#nameNext(sequence, chain);
+    if (sequences.length === 0) return;
+    this.#sequences = this.#sequences.filter((other) => !sequences.includes(other));
+    for (const sequence of sequences) keep(this.#sequences, sequence, SEQUENCES);
+    for (const sequence of sequences) this.#nameNext(sequence, chain);
   }
 
   /** The tree is another: its listings are no longer what they were. */
@@ -65,18 +67,20 @@ export class FollowingFiles {
     this.#recent = [];
   }
 
-  /** The sequence of which this is the next file. */
-  #next(chain: readonly TreeNode[], names: Names): Sequence | undefined {
+  /** The sequences of which this is the next file. */
+  #next(chain: readonly TreeNode[], names: Names): Sequence[] {
     const isDataset = chain.at(-1) instanceof DatasetFile;
-    const found = this.#sequences.findLast(({ names: former, level, listing, at }) => {
-      return onlyDifference(former, names, isDataset) === level && at + 1 < listing.count && listing.at(at + 1).name === names[level];
+    return this.#sequences.filter((sequence) => {
+      const { names: former, level, listing, at } = sequence;
+      if (onlyDifference(former, names, isDataset) !== level) return false;
+      if (at + 1 >= listing.count || listing.at(at + 1).name !== names[level]) return false;
+      Object.assign(sequence, { names, at: at + 1 });
+      return true;
     });
-    if (found !== undefined) Object.assign(found, { names, at: found.at + 1 });
-    return found;
   }
 
-  /** A new sequence, where the file follows another that was opened lately. Of several the innermost level that goes on: all bands, then the next patch. */
-  #begin(chain: readonly TreeNode[], names: Names): Sequence | undefined {
+  /** Adds to `sequences` new ones, one for each level at which the file follows another that was opened lately and none is there. */
+  #begin(chain: readonly TreeNode[], names: Names, sequences: Sequence[]): void {
     const isDataset = chain.at(-1) instanceof DatasetFile;
     const levels = new Map<number, Names>();
     for (const former of this.#recent) {
@@ -84,12 +88,12 @@ export class FollowingFiles {
       if (level !== undefined) levels.set(level, former);
     }
     for (const [level, former] of [...levels].sort(([a], [b]) => b - a)) {
+      if (sequences.some((sequence) => sequence.level === level)) continue;
       const listing = chain[level]!.parent === undefined ? undefined : shortListing(chain[level]!.parent);
       const at = listing === undefined ? -1 : positionOf(listing, names[level]!);
       if (listing === undefined || at < 1 || at + 1 >= listing.count || listing.at(at - 1).name !== former[level]) continue;
-      return { names, level, listing, at, named: at + 1, ahead: 0 };
+      sequences.push({ names, level, listing, at, named: at + 1, ahead: 0 });
     }
-    return undefined;
   }
 
   #nameNext(sequence: Sequence, chain: readonly TreeNode[]): void {
