@@ -105,17 +105,21 @@ class SshRemote implements Remote {
       // Opening what is not a file, a named pipe for one, could hold up the server.
       expectFile(url, attributes);
       handle = await session.open(real, options);
-      const opened = expectFile(url, await session.fstat(handle, options));
-      const stat = objectStat(opened);
-      if (validator !== null && stat.validator !== validator) throw changed(url, `wanted version ${validator}, found ${stat.validator}`);
+      const asking = session.fstat(handle, options);
+      const stat = objectStat(attributes);
       const range = { handle, begin: offset, end: Math.min(stat.size ?? Infinity, length === undefined ? Infinity : offset + length) };
       const check = (after: Attributes, isWhole: boolean): void => {
         if (objectStat(after).validator !== stat.validator) throw changed(url, 'it was written to while it was being read');
         if (!isWhole && stat.size !== null)
           throw new ButlerfsError('remote-failed', { what: options.what, why: 'the server sent fewer bytes than the file has' });
       };
-      const chunks = this.#translated(url, readRange(session, range, options, check));
-      const guarded = guardProgress(chunks, { idleTimeout: this.#idleTimeout, where: url, onIdle: () => control.abort() });
+      // The first bytes are asked for together with what was opened: on a long way each question costs.
+      const chunks = begun(readRange(session, range, options, check));
+      const opened = objectStat(expectFile(url, await asking));
+      if (validator !== null && opened.validator !== validator) throw changed(url, `wanted version ${validator}, found ${opened.validator}`);
+      if (opened.validator !== stat.validator) throw changed(url, 'it was replaced while it was being opened');
+      const translated = this.#translated(url, chunks);
+      const guarded = guardProgress(translated, { idleTimeout: this.#idleTimeout, where: url, onIdle: () => control.abort() });
       return { stat, bytes: closingBytes(guarded, end) };
     } catch (error) {
       const failure = this.#wasInterrupted(signal) ? interrupted(options.what, error) : sftpError(url, error);
@@ -206,6 +210,20 @@ class SshRemote implements Remote {
       throw this.#closing.signal.aborted ? interrupted(`reading ${url}`, error) : sftpError(url, error);
     }
   }
+}
+
+/** The same bytes, of which the first are being asked for now. */
+function begun(bytes: AsyncGenerator<Uint8Array, void, undefined>): AsyncIterable<Uint8Array> {
+  const first = bytes.next();
+  first.catch(() => undefined);
+  return {
+    async *[Symbol.asyncIterator]() {
+      const { value, done } = await first;
+      if (done === true) return;
+      yield value;
+      yield* bytes;
+    },
+  };
 }
 
 function objectStat({ size, modified }: Attributes): ObjectStat {
