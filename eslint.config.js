@@ -63,7 +63,7 @@ function roomRule(room) {
 }
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'coverage/', 'bench/results/'] },
+  { ignores: ['build/', 'dist/', 'node_modules/', 'coverage/', 'bench/results/'] },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked],

@@ -2,7 +2,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectDirectory } from '../test/support/project.js';
+import { projectDirectory } from '../common/program-file.js';
 import { runSuccessfully } from '../test/support/run.js';
 
 export interface BenchMount {

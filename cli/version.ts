@@ -1,13 +1,10 @@
-/** The version in package.json, two directories above the built file and one above its source. */
+/** The version in package.json. */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectDirectory } from '../common/program-file.js';
 
 export function version(): string {
-  for (const place of ['../package.json', '../../package.json']) {
-    const url = new URL(place, import.meta.url);
-    if (!existsSync(url)) continue;
-    const content: unknown = JSON.parse(readFileSync(url, 'utf8'));
-    if (typeof content === 'object' && content !== null && 'version' in content) return String(content.version);
-  }
-  return 'unknown';
+  const content: unknown = JSON.parse(readFileSync(join(projectDirectory(), 'package.json'), 'utf8'));
+  return typeof content === 'object' && content !== null && 'version' in content ? String(content.version) : 'unknown';
 }

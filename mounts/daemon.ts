@@ -3,8 +3,8 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ButlerfsError, deserializeError } from '../common/errors.js';
+import { programFile } from '../common/program-file.js';
 import { mountName } from './directories.js';
 import { probeMount } from './probe.js';
 import type { ChildProcess } from 'node:child_process';
@@ -64,7 +64,7 @@ function spawnDaemon(mountPoint: string, logFile: string): ChildProcess {
   const log = openSync(logFile, 'a', 0o600);
   try {
     // The mount point is an argument only to show in ps(1).
-    return spawn(process.execPath, [fileURLToPath(new URL('./daemon-main.js', import.meta.url)), mountPoint], {
+    return spawn(process.execPath, [programFile('mounts/daemon-main.js'), mountPoint], {
       cwd: '/',
       detached: true,
       stdio: ['ignore', log, log, 'ipc'],

@@ -1,10 +1,9 @@
 /** Makes a catalogue in a thread of its own, so that the caller's event loop lives while a large registry is read. */
 
-import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { ButlerfsError, deserializeError } from '../common/errors.js';
+import { programFile } from '../common/program-file.js';
 import type { SerializedError } from '../common/errors.js';
 import type { CatalogueInfo } from '../registry/contract.js';
 import type { Reading } from '../registry/reading.js';
@@ -32,7 +31,7 @@ export async function indexCatalogue(
   { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (records: number) => void },
 ): Promise<CatalogueInfo> {
   if (signal.aborted) throw interrupted(task);
-  const worker = new Worker(threadFile(), { workerData: task });
+  const worker = new Worker(programFile('mounts/index-worker.js'), { workerData: task });
   let abort = (): void => undefined;
   try {
     return await new Promise<CatalogueInfo>((resolve, reject) => {
@@ -53,12 +52,6 @@ export async function indexCatalogue(
   } finally {
     signal.removeEventListener('abort', abort);
   }
-}
-
-/** The built file, also where this module runs from its source (tests): a thread takes no TypeScript. */
-function threadFile(): string {
-  const beside = fileURLToPath(new URL('./index-worker.js', import.meta.url));
-  return existsSync(beside) ? beside : fileURLToPath(new URL('../dist/mounts/index-worker.js', import.meta.url));
 }
 
 function interrupted({ repository }: IndexTask): ButlerfsError {

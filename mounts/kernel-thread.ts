@@ -4,6 +4,7 @@ import { closeSync, write, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
+import { programFile } from '../common/program-file.js';
 import { wakePipe } from '../fs/kernel/native.js';
 
 const writeAsync = promisify(write);
@@ -18,7 +19,7 @@ export interface KernelThreadData {
 }
 
 export interface KernelThreadOptions<FromThread> {
-  /** The thread's module, beside this one. */
+  /** The thread's module, as {@link programFile} takes it. */
   readonly module: string;
   readonly settings: object;
   readonly onMessage: (message: FromThread) => void;
@@ -44,7 +45,7 @@ export class KernelThread<ToThread, FromThread> {
     // keeps the daemon small.
     setFlagsFromString('--heap-growing-percent=20');
     const resourceLimits = { maxYoungGenerationSizeMb: 12 };
-    this.#worker = new Worker(new URL(module, import.meta.url), { workerData, resourceLimits });
+    this.#worker = new Worker(programFile(module), { workerData, resourceLimits });
     this.#worker.on('message', onMessage);
     this.#worker.on('error', onError);
     this.ended = new Promise((resolve) => {

@@ -34,7 +34,7 @@ export class ReaderHost implements TreeHost {
     });
     this.ready.catch(() => undefined);
     this.#thread = new KernelThread({
-      module: './reader-thread.js',
+      module: 'mounts/reader-thread.js',
       settings,
       onMessage: (message) => {
         this.#hear(message);

@@ -222,7 +222,9 @@ class Source implements OpenedSource {
   get copies(): ReadonlyMap<string, string> {
     const { version } = this.#opened;
     if (this.#copies?.of !== version) {
-      const entries = Object.entries(version.copies).map(([location, file]) => [this.remote.urlOf(parseRemotePath(location)), file] as const);
+      const entries = Object.entries(version.copies).map(
+        ([location, file]) => [this.remote.urlOf(parseRemotePath(location)), file] as const,
+      );
       this.#copies = { of: version, files: new Map(entries) };
     }
     return this.#copies.files;

@@ -1,6 +1,6 @@
 import { ESLint } from 'eslint';
 import { describe, expect, it } from 'vitest';
-import { projectDirectory } from './support/project.js';
+import { projectDirectory } from '../common/program-file.js';
 
 /** Messages of the import rule for a text that stands, for lint's purposes, where the file `place` is. */
 async function importErrors(place: string, text: string): Promise<string[]> {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { projectDirectory } from './support/project.js';
+import { projectDirectory } from '../common/program-file.js';
 import { runSuccessfully } from './support/run.js';
 
 it('every promise is tested by name', async () => {

@@ -1,10 +1,9 @@
 /** The digest of a file that grows from its beginning, made while it grows, so that it is known as soon as the file is whole. */
 
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { interrupted } from '../../common/deadline.js';
 import { ButlerfsError } from '../../common/errors.js';
+import { programFile } from '../../common/program-file.js';
 import type { Digest, DigestAlgorithm } from '../contract.js';
 import type { FromHashThread, ToHashThread } from './hash-thread.js';
 
@@ -57,7 +56,7 @@ export class HashThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(threadFile());
+    const worker = new Worker(programFile('cache/partial/hash-thread.js'));
     worker.unref();
     worker.on('message', (message: FromHashThread) => {
       const waiter = this.#waiters.get(message.id);
@@ -84,10 +83,4 @@ export interface WholeCheck {
   finish(): Promise<{ readonly digest: Digest; readonly bytes: number }>;
   /** Ends the check without an answer. */
   drop(): void;
-}
-
-/** The thread's module: beside this one, or in dist/ where this is source text. */
-function threadFile(): string {
-  const beside = fileURLToPath(new URL('./hash-thread.js', import.meta.url));
-  return existsSync(beside) ? beside : fileURLToPath(new URL('../../dist/cache/partial/hash-thread.js', import.meta.url));
 }

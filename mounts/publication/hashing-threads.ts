@@ -1,10 +1,9 @@
 /** Several threads that hash files, each one file at a time. */
 
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { interrupted } from '../../common/deadline.js';
 import { ButlerfsError, deserializeError } from '../../common/errors.js';
+import { programFile } from '../../common/program-file.js';
 import type { SerializedError } from '../../common/errors.js';
 import type { WholeAlgorithm } from './digests-format.js';
 import type { HashedFile } from './hash-file.js';
@@ -75,14 +74,8 @@ export class HashingThreads {
   }
 
   #startWorker(): Worker {
-    const worker = new Worker(threadFile());
+    const worker = new Worker(programFile('mounts/publication/hash-worker.js'));
     this.#all.add(worker);
     return worker;
   }
-}
-
-/** The built file, also where this module runs from its source (tests): a thread takes no TypeScript. */
-function threadFile(): string {
-  const beside = fileURLToPath(new URL('./hash-worker.js', import.meta.url));
-  return existsSync(beside) ? beside : fileURLToPath(new URL('../../dist/mounts/publication/hash-worker.js', import.meta.url));
 }

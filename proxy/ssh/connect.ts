@@ -10,6 +10,7 @@ import { connectionFailure, systemCodeOf } from '../errors.js';
 import { hostSettings, type HostName, type HostSettings, type SshFiles } from './config.js';
 import { findIdentities, type Identities } from './identities.js';
 import { fingerprintOf, judgeHostKey, keyTypeOf, knownKeyTypes, readKnownHosts, type KnownHost, type KnownName } from './known-hosts.js';
+import { printable } from './printable.js';
 
 export interface ConnectSettings {
   /** Milliseconds for each step of the way at most. */
@@ -267,10 +268,4 @@ function brokenOff(host: HostSettings, why: string, cause?: Error): ButlerfsErro
 
 function unreachable(host: HostSettings, error: Error): ButlerfsError {
   return new ButlerfsError('remote-unreachable', { what: `connecting to ${placeOf(host)}`, why: connectionFailure(error), cause: error });
-}
-
-/** Text of the other side, fit for a line. */
-export function printable(text: string): string {
-  const line = text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ').trim();
-  return line.length > 200 ? `${line.slice(0, 200)}...` : line;
 }

@@ -3,7 +3,8 @@
 import { abortable, interrupted, longLivedController } from '../../common/deadline.js';
 import { asButlerfsError, ButlerfsError } from '../../common/errors.js';
 import type { HostName, SshFiles } from './config.js';
-import { connectTo, printable, type Connected } from './connect.js';
+import type { Connected } from './connect.js';
+import { printable } from './printable.js';
 import { SftpSession, type RequestOptions } from './sftp.js';
 import type { ClientChannel } from 'ssh2';
 
@@ -35,7 +36,7 @@ export class Link {
   }
 
   /**
-   * The session there is, or a new one. All who wait share one attempt, which goes on when one of them is interrupted. Rejects as {@link connectTo} does,
+   * The session there is, or a new one. All who wait share one attempt, which goes on when one of them is interrupted. Rejects as `connectTo` does,
    * and for some seconds with the last refusal.
    */
   async session({ what, signal }: RequestOptions): Promise<SftpSession> {
@@ -56,6 +57,8 @@ export class Link {
     const { signal } = this.#closing;
     let connected: Connected | undefined;
     try {
+      // With it comes the library, which who reads over HTTP does without.
+      const { connectTo } = await import('./connect.js');
       connected = await connectTo(this.#name, {
         timeout: idleTimeout,
         files,

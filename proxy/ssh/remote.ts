@@ -116,7 +116,8 @@ class SshRemote implements Remote {
       // The first bytes are asked for together with what was opened: on a long way each question costs.
       const chunks = begun(readRange(session, range, options, check));
       const opened = objectStat(expectFile(url, await asking));
-      if (validator !== null && opened.validator !== validator) throw changed(url, `wanted version ${validator}, found ${opened.validator}`);
+      if (validator !== null && opened.validator !== validator)
+        throw changed(url, `wanted version ${validator}, found ${opened.validator}`);
       if (opened.validator !== stat.validator) throw changed(url, 'it was replaced while it was being opened');
       const translated = this.#translated(url, chunks);
       const guarded = guardProgress(translated, { idleTimeout: this.#idleTimeout, where: url, onIdle: () => control.abort() });

@@ -3,8 +3,8 @@
 import type { ClientChannel } from 'ssh2';
 import { interrupted } from '../../common/deadline.js';
 import { ButlerfsError } from '../../common/errors.js';
-import { printable } from './connect.js';
 import { Pace } from './pace.js';
+import { printable } from './printable.js';
 import {
   encodePacket,
   MalformedPacketError,

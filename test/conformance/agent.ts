@@ -4,7 +4,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { projectDirectory } from '../support/project.js';
+import { projectDirectory } from '../../common/program-file.js';
 import type { Capabilities } from './target.js';
 
 export interface Program {

@@ -5,7 +5,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from 'node:f
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { DirectoryStatistics } from '../../mounts/directory/contract.js';
-import { projectDirectory } from '../support/project.js';
+import { projectDirectory } from '../../common/program-file.js';
 import { runSuccessfully } from '../support/run.js';
 import { eventually, temporaryDirectory } from '../support/temporary.js';
 import { Agent } from './agent.js';

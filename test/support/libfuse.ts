@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { asButlerfsError } from '../../common/errors.js';
 import { loadBinding } from '../../fs/libfuse/binding.js';
 import { isMounted } from './mounted.js';
-import { projectDirectory } from './project.js';
+import { projectDirectory } from '../../common/program-file.js';
 import { run } from './run.js';
 import { eventually, removeDirectory, temporaryDirectory } from './temporary.js';
 

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DirectoryStatistics } from '../../mounts/directory/contract.js';
 import { isMounted } from './mounted.js';
-import { projectDirectory } from './project.js';
+import { projectDirectory } from '../../common/program-file.js';
 import { run } from './run.js';
 import { eventually, removeDirectory, temporaryDirectory } from './temporary.js';
 

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MountStatus } from '../../mounts/contract.js';
-import { projectDirectory } from './project.js';
+import { projectDirectory } from '../../common/program-file.js';
 import { run } from './run.js';
 import type { RunOptions, RunResult } from './run.js';
 import { eventually, removeDirectory, temporaryDirectory } from './temporary.js';
