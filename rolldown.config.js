@@ -10,6 +10,7 @@ const entries = [
   'cli/main',
   'cli/mount-helper',
   'mounts/daemon-main',
+  'mounts/directory/directory-thread',
   'mounts/reader-thread',
   'mounts/index-worker',
   'mounts/publication/hash-worker',

@@ -45,7 +45,7 @@ class KernelDirectoryMount implements MountedDirectory {
       this.#fail = reject;
     });
     this.#thread = new KernelThread({
-      module: './directory/directory-thread.js',
+      module: 'mounts/directory/directory-thread.js',
       settings: { options } satisfies DirectoryThreadSettings,
       onMessage: (message) => {
         this.#hear(message);
