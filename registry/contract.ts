@@ -181,6 +181,22 @@ export interface RepositoryEntry {
   readonly file?: { readonly location: string; readonly size: number | null; readonly checksum: string | null };
 }
 
+/** What updates touched: never less than what changed, and little more. */
+export interface Touched {
+  /** Whether collections, chains or dataset types came, went or changed. */
+  readonly structure: boolean;
+  /** By name, also of types that went. */
+  readonly types: ReadonlyMap<string, TouchedType>;
+}
+
+/** Datasets of one type that were touched. */
+export interface TouchedType {
+  /** Values of the required dimensions, in their order; undefined: any. */
+  readonly dataIds: readonly (readonly DataIdValue[])[] | undefined;
+  /** Names of the collections with which they came, changed or went. */
+  readonly collections: ReadonlySet<string>;
+}
+
 export interface Catalogue {
   readonly info: CatalogueInfo;
   readonly universe: DimensionUniverse;
@@ -224,13 +240,21 @@ export interface Catalogue {
   repositoryFile(path: string): RepositoryEntry['file'];
   /**
    * Every distinct file, streamed: also those at absolute locations, archives once however many members are recorded, and the repository's own. Sorted by
-   * directory. While it runs this catalogue must not be closed.
+   * location, absolute ones first. While it runs this catalogue must not be closed.
    */
   files(): IterableIterator<NonNullable<RepositoryEntry['file']>>;
   /** Sum of the known sizes of distinct files, and their number: for statfs. */
   totals(): { readonly files: number; readonly bytes: number };
-  /** A number that changes when the datasets of this type, or their membership in any collection, change: to tell what an update touched. */
+  /**
+   * Another text where the datasets of this type, or their membership in any collection, are others; the same one only in catalogues that came from each other
+   * by updates in place and copies.
+   */
   fingerprint(type: DatasetType): string;
+  /**
+   * What was touched in this catalogue since it had a version (of {@link CatalogueInfo}); undefined where that is not known, as of a catalogue that was built
+   * anew since, so that anything may have been touched.
+   */
+  touchedSince?(version: number): Touched | undefined;
   close(): void;
 }
 
@@ -295,6 +319,18 @@ export type RepositoryChange =
       readonly begin?: bigint | null;
     };
 
+/** What a catalogue has of its repository, for readers that find what went by comparing. Keys are those of the reader. */
+export interface KnownContent {
+  /** How many datasets each RUN has. */
+  datasetCounts(): ReadonlyMap<number, number>;
+  /** Datasets of a RUN, or all, sorted by UUID, with the number of their files. */
+  datasets(run?: number): IterableIterator<{ readonly uuid: string; readonly files: number }>;
+  /** How many memberships each collection has of datasets of a type. */
+  membershipCount(type: number, collection: number): number;
+  /** Memberships that a collection has of datasets of a type, sorted by UUID. */
+  memberships(type: number, collection: number): IterableIterator<Extract<RepositoryRecord, { readonly kind: 'membership' }>>;
+}
+
 /** Records of a repository: at once where they are on this host, else as they come. */
 export type RecordStream<Kind = RepositoryRecord> = Iterable<Kind> | AsyncIterable<Kind>;
 
@@ -309,14 +345,17 @@ export interface RepositoryReader {
   records(): RecordStream;
   /** Where the stream that ended last ended: text for {@link changes} of a later reader. Null where there is no such place. */
   cursor(): string | null;
-  /** What came, changed and went since a cursor; undefined where that cannot be told, so that all must be read again. */
-  changes(cursor: string): RecordStream<RepositoryChange> | undefined;
+  /**
+   * What came, changed and went since a cursor; undefined where that cannot be told, so that all must be read again. `known` is what the catalogue to be
+   * changed has at each moment, so with the changes that were taken from the stream before.
+   */
+  changes(cursor: string, known: KnownContent): RecordStream<RepositoryChange> | undefined;
   close(): void | Promise<void>;
 }
 
 /** A reader of what is on this host, which never waits. */
 export interface LocalReader extends RepositoryReader {
   records(): IterableIterator<RepositoryRecord>;
-  changes(cursor: string): Iterable<RepositoryChange> | undefined;
+  changes(cursor: string, known: KnownContent): Iterable<RepositoryChange> | undefined;
   close(): void;
 }

@@ -64,7 +64,7 @@ class Building {
     this.#temporary = `${options.target}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`;
     this.#database = createFile(this.#temporary);
     try {
-      this.#writer = new CatalogueWriter(this.#database, options.repository);
+      this.#writer = new CatalogueWriter(this.#database, options.repository, options.version);
     } catch (error) {
       throw this.failed(error);
     }
@@ -81,7 +81,7 @@ class Building {
   finish(): CatalogueInfo {
     const { onProgress, version, repository, reader, validator, target } = this.#options;
     onProgress?.(this.#records);
-    const info = this.#writer.finish({ version, repository, format: reader.format, validator, readAt: Date.now() });
+    const info = this.#writer.finish({ version, repository, format: reader.format, validator, readAt: Date.now() }, reader.cursor());
     this.#database.close();
     syncFile(this.#temporary);
     renameSync(this.#temporary, target);

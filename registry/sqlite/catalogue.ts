@@ -18,6 +18,7 @@ import type {
   DirectoryQuery,
   RepositoryEntry,
   SearchPath,
+  Touched,
 } from '../contract.js';
 import { parseUniverse } from '../universe.js';
 import type { ElementUniverse } from '../universe.js';
@@ -29,10 +30,12 @@ import { Layout } from './layout.js';
 import { RecordStore } from './records.js';
 import { RowReader } from './rows.js';
 import type { MembershipRow, StoredType } from './rows.js';
-import { membershipTable } from './schema.js';
+import { membershipTable, Shape } from './schema.js';
 import { builder, Prepared, Slot, StatementCache } from './statements.js';
 import { streamRows } from './stream.js';
-import type { StoredInformation } from './writer.js';
+import { readInformation } from './information.js';
+import type { StoredInformation } from './information.js';
+import { readTouched } from './touched.js';
 
 /** How many datasets of a type a collection holds. */
 interface Held {
@@ -49,7 +52,7 @@ export class SqliteCatalogue implements Catalogue {
   readonly #statements: StatementCache;
   readonly #records: RecordStore;
   readonly #layout: Layout;
-  readonly #totals: StoredInformation['totals'];
+  readonly #stored: StoredInformation;
   readonly #collections: ReadonlyMap<string, Collection>;
   readonly #collectionsById: ReadonlyMap<number, Collection>;
   readonly #types: ReadonlyMap<string, StoredType>;
@@ -62,17 +65,16 @@ export class SqliteCatalogue implements Catalogue {
   constructor(database: Database) {
     this.#database = database;
     this.#statements = new StatementCache(database);
-    const [text] = new Prepared(database, builder.selectFrom('information').select('value')).get()!;
-    const stored = JSON.parse(String(text)) as StoredInformation;
+    const stored = readInformation(database);
     this.info = Object.freeze(stored.info);
-    this.#totals = stored.totals;
+    this.#stored = stored;
     this.universe = parseUniverse(stored.universe, stored.info.repository);
     this.#records = new RecordStore(database, this.universe, this.#statements);
     this.#layout = new Layout(database);
     this.#sortedCollections = readCollections(database).sort(byName);
     this.#collections = new Map(this.#sortedCollections.map((collection) => [collection.name, collection]));
     this.#collectionsById = new Map(this.#sortedCollections.map((collection) => [collection.id, collection]));
-    this.#sortedTypes = readTypes(database, this.universe).sort(byName);
+    this.#sortedTypes = readTypes(database, this.universe, stored.build).sort(byName);
     this.#types = new Map(this.#sortedTypes.map((type) => [type.name, type]));
     const summary = builder.selectFrom('collection_type').select(['dataset_type', 'collection', 'stored', 'registered']);
     for (const [type, collection, count, registered] of new Prepared(database, summary).all() as number[][]) {
@@ -119,7 +121,7 @@ export class SqliteCatalogue implements Catalogue {
   }
 
   directory(query: DirectoryQuery): DirectoryAnswer {
-    const type = this.#stored(query.type);
+    const type = this.#known(query.type);
     const { collections, datasets } = this.#holding(type, query.searchPath, 'stored');
     return listDirectory(this.#statements, type, collections, datasets, query);
   }
@@ -138,9 +140,12 @@ export class SqliteCatalogue implements Catalogue {
     if (type === undefined || collection === undefined) return undefined;
     const reader = new RowReader(type, new Map(), true);
     const rows = this.#statements.get(`dataset ${type.membership} ${type.isCalibration}`, () =>
-      reader.select().where('m.dataset', '=', new Slot(0)).where('m.collection', '=', new Slot(1)),
+      reader
+        .select()
+        .where('m.id', '=', new Slot(0))
+        .where('d.shape', '>', sql.lit(Shape.UNSTORED)),
     );
-    const [row] = reader.read(rows.all([key, run]), this.#collectionsById);
+    const [row] = reader.read(rows.all([key]), this.#collectionsById);
     return row === undefined ? undefined : this.#complete(type, row, collection.name);
   }
 
@@ -152,7 +157,7 @@ export class SqliteCatalogue implements Catalogue {
   }
 
   *query(query: Parameters<Catalogue['query']>[0]): IterableIterator<DatasetRecord> {
-    const type = this.#stored(query.type);
+    const type = this.#known(query.type);
     const { collections } = this.#holding(type, query.searchPath, 'stored');
     const condition =
       query.where === undefined ? undefined : compileWhere(parseWhere(query.where), { catalogue: this, records: this.#records, type });
@@ -162,7 +167,7 @@ export class SqliteCatalogue implements Catalogue {
   }
 
   isRegisteredOnly({ type: asked, searchPath, constraint }: Parameters<Catalogue['isRegisteredOnly']>[0]): boolean {
-    const type = this.#stored(asked);
+    const type = this.#known(asked);
     const { collections } = this.#holding(type, searchPath, 'registered');
     const { where, values, form } = membershipConditions(type, collections, constraint);
     if (collections.length === 0) return false;
@@ -188,7 +193,7 @@ export class SqliteCatalogue implements Catalogue {
   }
 
   files(): IterableIterator<NonNullable<RepositoryEntry['file']>> {
-    return this.#layout.all(this.#database);
+    return this.#layout.all();
   }
 
   repositoryFile(path: string): RepositoryEntry['file'] {
@@ -196,11 +201,16 @@ export class SqliteCatalogue implements Catalogue {
   }
 
   totals(): StoredInformation['totals'] {
-    return this.#totals;
+    return this.#stored.totals;
   }
 
   fingerprint(type: DatasetType): string {
-    return this.#stored(type).fingerprint;
+    return this.#known(type).fingerprint;
+  }
+
+  touchedSince(version: number): Touched | undefined {
+    if (version < this.#stored.touchesFrom || version > this.info.version) return undefined;
+    return readTouched(this.#database, version);
   }
 
   close(): void {
@@ -208,7 +218,7 @@ export class SqliteCatalogue implements Catalogue {
   }
 
   /** The type as this catalogue knows it: a caller may hold one of an older catalogue of the same repository. */
-  #stored(type: DatasetType): StoredType {
+  #known(type: DatasetType): StoredType {
     const stored = this.#types.get(type.name);
     if (stored !== undefined) return stored;
     throw new ButlerfsError('unknown-dataset-type', { what: `dataset type '${type.name}'`, where: this.info.repository });
@@ -256,12 +266,12 @@ function readCollections(database: Database): Collection[] {
   );
 }
 
-function readTypes(database: Database, universe: ElementUniverse): StoredType[] {
+function readTypes(database: Database, universe: ElementUniverse, build: string): StoredType[] {
   const query = builder
     .selectFrom('dataset_type')
-    .select(['id', 'name', 'storage_class', 'dimensions', 'is_calibration', 'membership', 'fingerprint']);
-  return (new Prepared(database, query).all() as [number, string, string, string, number, number, string][]).map(
-    ([id, name, storageClass, dimensions, isCalibration, membership, fingerprint]) =>
+    .select(['id', 'name', 'storage_class', 'dimensions', 'is_calibration', 'membership', 'touched']);
+  return (new Prepared(database, query).all() as [number, string, string, string, number, number, number][]).map(
+    ([id, name, storageClass, dimensions, isCalibration, membership, touched]) =>
       Object.freeze({
         id,
         name,
@@ -269,7 +279,7 @@ function readTypes(database: Database, universe: ElementUniverse): StoredType[] 
         dimensions: universe.group(JSON.parse(dimensions) as string[]),
         isCalibration: isCalibration === 1,
         membership,
-        fingerprint,
+        fingerprint: `${build} ${touched}`,
       }),
   );
 }

@@ -5,10 +5,10 @@ import type { RawBuilder } from 'kysely';
 import type { DimensionGroup, DimensionName } from '../contract.js';
 import type { DimensionElement, ElementUniverse } from '../universe.js';
 import { recordField, recordTable } from './schema.js';
-import { Slot } from './statements.js';
 
 /** One join to a record table: all of `on` must hold. */
 export interface RecordJoin {
+  readonly element: string;
   readonly table: string;
   readonly on: readonly { readonly field: string; readonly value: RawBuilder<unknown> }[];
 }
@@ -19,10 +19,15 @@ export interface ImpliedPlan {
   readonly values: readonly RawBuilder<unknown>[];
 }
 
-/** `firstSlot` is the position of the first required value among the arguments; `stored` are the elements that have a record table. */
-export function planImplied(universe: ElementUniverse, group: DimensionGroup, stored: ReadonlySet<string>, firstSlot: number): ImpliedPlan {
+/** `required` are the values of the required dimensions, in the group's order; `stored` are the elements that have a record table. */
+export function planImplied(
+  universe: ElementUniverse,
+  group: DimensionGroup,
+  stored: ReadonlySet<string>,
+  required: readonly RawBuilder<unknown>[],
+): ImpliedPlan {
   const known = new Map<DimensionName, RawBuilder<unknown>>();
-  group.required.forEach((name, index) => known.set(name, sql`${new Slot(firstSlot + index)}`));
+  group.required.forEach((name, index) => known.set(name, required[index]!));
   const joins: RecordJoin[] = [];
   const joined = new Set<string>();
   const next = (): DimensionElement | undefined =>
@@ -39,10 +44,20 @@ export function planImplied(universe: ElementUniverse, group: DimensionGroup, st
     const table = recordTable(current.name);
     joined.add(current.name);
     joins.push({
+      element: current.name,
       table,
       on: current.required.map((name) => ({ field: `${table}.${recordField(current, name)}`, value: known.get(name)! })),
     });
     for (const name of current.implied) if (!known.has(name)) known.set(name, sql`${sql.ref(`${table}.${name}`)}`);
   }
   return { joins, values: group.implied.map((name) => known.get(name) ?? sql`null`) };
+}
+
+/** The joins of a plan, as they follow a table in a query. */
+export function joinRecords({ joins }: ImpliedPlan): RawBuilder<unknown> {
+  const joined = joins.map(({ table, on }) => {
+    const conditions = on.map(({ field, value }) => sql`${sql.ref(field)} = ${value}`);
+    return sql` left join ${sql.table(table)} on ${sql.join(conditions, sql` and `)}`;
+  });
+  return sql.join(joined, sql``);
 }

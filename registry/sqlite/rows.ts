@@ -1,9 +1,11 @@
 /** How rows of datasets are selected, and read back with their files. */
 
 import { sql } from 'kysely';
+import type { RawBuilder } from 'kysely';
 import { compareValues } from '../values.js';
 import type { Collection, Constraint, DataIdValue, DatasetRow, DatasetType, DimensionName, StoredFile, Validity } from '../contract.js';
-import { dimensionColumn, membershipTable, unboundedBegin } from './schema.js';
+import { extensionOf } from '../readers/gen3/locations.js';
+import { dimensionColumn, membershipTable, Shape, unboundedBegin } from './schema.js';
 import { builder } from './statements.js';
 
 /** A dataset type with the place of its memberships. */
@@ -55,20 +57,18 @@ export class RowReader {
     return builder
       .selectFrom(`${membershipTable(this.#type.membership)} as m`)
       .innerJoin('dataset as d', 'd.key', 'm.dataset')
-      .innerJoin('dataset_file as f', 'f.dataset', 'd.key')
-      .innerJoin('artifact as a', 'a.id', 'f.artifact')
-      .innerJoin('directory as g', 'g.id', 'a.directory')
+      .leftJoin('dataset_file as f', (join) => join.onRef('f.dataset', '=', 'd.key').on('d.shape', '=', sql.lit(Shape.SEVERAL)))
       .select([
         sql.ref('d.key').as('key'),
         sql.ref('m.collection').as('collection'),
         sql`lower(hex(d.uuid))`.as('uuid'),
         sql`cast(d.ingested as text)`.as('ingested'),
         sql`nullif(f.component, '')`.as('component'),
-        sql`iif(g.path = '', a.name, g.path || '/' || a.name)`.as('location'),
+        sql`coalesce(f.location, d.location)`.as('location'),
         sql.ref('f.member').as('member'),
-        sql`iif(f.member is null, a.size, f.size)`.as('size'),
-        sql`nullif(lower(hex(iif(f.member is null, a.checksum, f.checksum))), '')`.as('checksum'),
-        sql.ref('f.extension').as('extension'),
+        fact('size').as('size'),
+        sql`nullif(lower(hex(${fact('checksum')})), '')`.as('checksum'),
+        sql`coalesce(f.extension, d.extension)`.as('extension'),
         ...validity,
         ...this.#selected.map((name) => sql.ref(`m.${dimensionColumn(name)}`).as(dimensionColumn(name))),
       ]);
@@ -113,14 +113,27 @@ export class RowReader {
   }
 }
 
+/** What the repository says of a file; where it says nothing, what it says of the same file with other datasets. */
+function fact(column: 'size' | 'checksum'): RawBuilder<unknown> {
+  const name = sql.ref(column);
+  const others = (location: string): RawBuilder<unknown> => sql`(select max(${name}) from (
+    select ${name} from dataset where location = ${sql.ref(location)}
+    union all select ${name} from dataset_file where location = ${sql.ref(location)} and member is null))`;
+  const own = (table: string): RawBuilder<unknown> => sql.ref(`${table}.${column}`);
+  return sql`case
+    when f.dataset is null then iif(d.shared and ${own('d')} is null, ${others('d.location')}, ${own('d')})
+    else iif(f.shared and f.member is null and ${own('f')} is null, ${others('f.location')}, ${own('f')}) end`;
+}
+
 function fileOf(row: readonly unknown[]): StoredFile {
+  const location = row[5] as string;
   return {
     component: row[4] as string | null,
-    location: row[5] as string,
+    location: location.startsWith('/') ? location.slice(1) : location,
     member: row[6] as string | null,
     size: row[7] as number | null,
     checksum: row[8] as string | null,
-    extension: row[9] as string,
+    extension: (row[9] as string | null) ?? extensionOf(location),
   };
 }
 

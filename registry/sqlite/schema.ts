@@ -1,19 +1,23 @@
 /**
  * The schema of a catalogue in SQLite.
  *
- *     information          one row: CatalogueInfo, universe, totals, as JSON
+ *     information          one row: CatalogueInfo, universe, totals, cursor, as JSON
  *     collection           with collection_chain (parent, position, child)
- *     dataset_type         its dimensions, the number of its membership table, its fingerprint
+ *     dataset_type         its dimensions, the number of its membership table, the version that touched it last
  *     record_<element>     dimension records, every field as the repository has it
- *     directory, artifact  the repository's own files: location = directory.path / artifact.name
- *     dataset              one row a dataset: uuid, type, run
- *     dataset_file         its files: component, artifact, member of a zip archive
+ *     dataset              one row a dataset: uuid, type, run, and its file where that is one ordinary file
+ *     dataset_file         files of all other datasets: components, members of zip archives
+ *     own_file             the repository's own files: butler.yaml
  *     membership_<n>       for each set of dimensions: which dataset a collection has under which data ID
  *     collection_type      how many datasets of a type a collection holds
  *     collection_governor  values of instrument and skymap in a collection
+ *     touch                what the latest updates touched
  *
- * The primary key of a membership table begins with (dataset type, collection, required dimensions in path order): a directory is a range of it.
- * Implied dimensions are columns of it too, filled from the dimension records when the catalogue is built.
+ * The index of a membership table begins with (dataset type, collection, required dimensions in path order): a directory is a range of it. Its rows are numbered:
+ * that of a dataset in its RUN has the dataset's key, so that the data ID of a dataset is found by its key; those of other collections have numbers from
+ * {@link firstAssociation} on. Implied dimensions are columns of it too, filled from the dimension records.
+ *
+ * So one more dataset costs two rows in order, and one entry each in the indexes of UUIDs, of locations and of data IDs.
  */
 
 import { sql } from 'kysely';
@@ -23,7 +27,7 @@ import type { DimensionElement } from '../universe.js';
 import { builder } from './statements.js';
 
 /** Grows with every change of the schema; a catalogue of another version is built anew. */
-export const catalogueSchemaVersion = 1;
+export const catalogueSchemaVersion = 2;
 
 /** Marks an SQLite file as a catalogue: `bfsC`. */
 export const applicationId = 0x62667343;
@@ -31,9 +35,25 @@ export const applicationId = 0x62667343;
 /** Stands for an unbounded begin, and for none, in the primary key of a membership. */
 export const unboundedBegin = -9223372036854775808n;
 
-/** The pseudo-directory of absolute locations, and the root of the repository. */
-export const absoluteDirectory = 0;
-export const rootDirectory = 1;
+/** Number of the first membership that is not that of a dataset in its RUN: keys of datasets are below. */
+export const firstAssociation = 2 ** 40;
+
+/** What a dataset's row says of its files. */
+export const Shape = {
+  /** None is stored. */
+  UNSTORED: 0,
+  /** One, stored whole, in the row itself. */
+  PLAIN: 1,
+  /** In `dataset_file`. */
+  SEVERAL: 2,
+} as const;
+
+/**
+ * How a location is stored: an absolute one behind a slash, with which no other begins, so that it is no part of the repository's layout.
+ */
+export function storedLocation(location: string): string {
+  return location.includes('://') || location.startsWith('/') ? `/${location}` : location;
+}
 
 /** Column of a membership table for a dimension: prefixed, so that no dimension's name meets a column of ours. */
 export function dimensionColumn(name: DimensionName): string {
@@ -79,40 +99,45 @@ export function fixedTables(): CompiledQuery[] {
       .addColumn('dimensions', 'text', (column) => column.notNull())
       .addColumn('is_calibration', 'integer', (column) => column.notNull())
       .addColumn('membership', 'integer', (column) => column.notNull())
-      .addColumn('fingerprint', 'text'),
+      .addColumn('touched', 'integer', (column) => column.notNull()),
     schema
-      .createTable('directory')
-      .addColumn('id', 'integer', (column) => column.primaryKey())
-      .addColumn('parent', 'integer', (column) => column.notNull())
-      .addColumn('name', 'text', (column) => column.notNull())
-      .addColumn('path', 'text', (column) => column.notNull())
-      .addUniqueConstraint('directory_name', ['parent', 'name']),
-    schema
-      .createTable('artifact')
-      .addColumn('id', 'integer', (column) => column.primaryKey())
-      .addColumn('directory', 'integer', (column) => column.notNull())
-      .addColumn('name', 'text', (column) => column.notNull())
+      .createTable('own_file')
+      .addColumn('location', 'text', (column) => column.notNull().primaryKey())
       .addColumn('size', 'integer')
       .addColumn('checksum', 'blob')
-      .addUniqueConstraint('artifact_name', ['directory', 'name']),
+      .modifyEnd(sql`without rowid`),
     schema
       .createTable('dataset')
       .addColumn('key', 'integer', (column) => column.primaryKey())
-      .addColumn('uuid', 'blob', (column) => column.notNull().unique())
+      .addColumn('uuid', 'blob', (column) => column.notNull())
       .addColumn('type', 'integer', (column) => column.notNull())
       .addColumn('run', 'integer', (column) => column.notNull())
       .addColumn('ingested', 'integer')
-      .addColumn('stored', 'integer', (column) => column.notNull()),
+      .addColumn('shape', 'integer', (column) => column.notNull())
+      .addColumn('location', 'text')
+      .addColumn('size', 'integer')
+      .addColumn('checksum', 'blob')
+      .addColumn('extension', 'text')
+      .addColumn('shared', 'integer', (column) => column.notNull()),
     schema
       .createTable('dataset_file')
       .addColumn('dataset', 'integer', (column) => column.notNull())
       .addColumn('component', 'text', (column) => column.notNull())
-      .addColumn('artifact', 'integer', (column) => column.notNull())
+      .addColumn('location', 'text', (column) => column.notNull())
       .addColumn('member', 'text')
       .addColumn('size', 'integer')
       .addColumn('checksum', 'blob')
       .addColumn('extension', 'text', (column) => column.notNull())
+      .addColumn('shared', 'integer', (column) => column.notNull())
       .addPrimaryKeyConstraint('dataset_file_key', ['dataset', 'component'])
+      .modifyEnd(sql`without rowid`),
+    schema
+      .createTable('touch')
+      .addColumn('version', 'integer', (column) => column.notNull())
+      .addColumn('dataset_type', 'integer', (column) => column.notNull())
+      .addColumn('collection', 'integer', (column) => column.notNull())
+      .addColumn('data_id', 'text', (column) => column.notNull())
+      .addPrimaryKeyConstraint('touch_key', ['version', 'dataset_type', 'data_id', 'collection'])
       .modifyEnd(sql`without rowid`),
     schema
       .createTable('collection_type')
@@ -129,13 +154,27 @@ export function fixedTables(): CompiledQuery[] {
       .addColumn('collection', 'integer', (column) => column.notNull())
       .addPrimaryKeyConstraint('collection_governor_key', ['governor', 'value', 'collection'])
       .modifyEnd(sql`without rowid`),
+    // Few rows each, or none: what needs a second look is found without a scan.
+    schema.createIndex('dataset_unstored').on('dataset').column('key').where(sql<boolean>`shape = ${sql.lit(Shape.UNSTORED)}`),
+    schema.createIndex('dataset_several').on('dataset').column('key').where(sql<boolean>`shape = ${sql.lit(Shape.SEVERAL)}`),
+    schema.createIndex('dataset_file_location').on('dataset_file').column('location'),
   ].map((table) => table.compile());
+}
+
+/** Made when `dataset` is full, where its rows come in bulk: sorting once is quicker than keeping order. */
+export function datasetIndexes(): { readonly uuid: CompiledQuery; readonly location: CompiledQuery } {
+  const { schema } = builder;
+  return {
+    uuid: schema.createIndex('dataset_uuid').unique().on('dataset').column('uuid').compile(),
+    location: schema.createIndex('dataset_location').on('dataset').column('location').compile(),
+  };
 }
 
 /** The membership table of a set of dimensions. */
 export function createMembershipTable(table: string, { required, implied }: DimensionGroup): CompiledQuery {
   let create: CreateTableBuilder<string, string> = builder.schema
     .createTable(table)
+    .addColumn('id', 'integer', (column) => column.primaryKey())
     .addColumn('dataset_type', 'integer', (column) => column.notNull())
     .addColumn('collection', 'integer', (column) => column.notNull());
   for (const name of required) create = create.addColumn(dimensionColumn(name), sql``, (column) => column.notNull());
@@ -145,16 +184,21 @@ export function createMembershipTable(table: string, { required, implied }: Dime
     .addColumn('valid_end', 'integer')
     .addColumn('stored', 'integer', (column) => column.notNull());
   for (const name of implied) create = create.addColumn(dimensionColumn(name), sql``);
-  const key = ['dataset_type', 'collection', ...required.map(dimensionColumn), 'valid_begin', 'dataset'];
-  return create
-    .addPrimaryKeyConstraint(`${table}_key`, key)
-    .modifyEnd(sql`without rowid`)
-    .compile();
+  return create.compile();
 }
 
-/** Made when the table is full: sorting once is quicker than keeping order. */
-export function createMembershipIndex(table: string): CompiledQuery {
-  return builder.schema.createIndex(`${table}_dataset`).on(table).columns(['dataset', 'collection']).compile();
+/** The index by data ID, and that by dataset of memberships outside its RUN. Made when the table is full, where its rows come in bulk. */
+export function membershipIndexes(table: string, { required }: DimensionGroup): CompiledQuery[] {
+  const key = ['dataset_type', 'collection', ...required.map(dimensionColumn), 'valid_begin', 'dataset', 'stored'];
+  return [
+    builder.schema.createIndex(`${table}_key`).unique().on(table).columns(key).compile(),
+    builder.schema
+      .createIndex(`${table}_associated`)
+      .on(table)
+      .columns(['dataset', 'collection'])
+      .where(sql<boolean>`id >= ${sql.lit(firstAssociation)}`)
+      .compile(),
+  ];
 }
 
 /** The record table of an element, with the fields that its first record has. */
