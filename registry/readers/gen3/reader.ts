@@ -4,13 +4,21 @@
  */
 
 import { ButlerfsError } from '../../../common/errors.js';
-import type { CollectionType, DataIdValue, DimensionGroup, LocalReader, RepositoryRecord, StoredFile } from '../../contract.js';
-import { parseUniverse } from '../../universe.js';
+import type { KnownContent, RepositoryChange, RepositoryRecord } from '../../contract.js';
+import type { AttachableReader, AttachedRepository } from '../../sqlite/attached.js';
+import type { Database } from '../../sqlite/driver.js';
 import type { ElementUniverse } from '../../universe.js';
+import { attachRegistry } from './attached.js';
+import { readChanges } from './changes.js';
 import type { Gen3Configuration } from './configuration.js';
-import { parseLocation } from './locations.js';
-import { quote, registryError, RegistrySource } from './source.js';
-import { boundOf, ingestTime } from './time.js';
+import { cursorOf } from './cursor.js';
+import { membershipQuery, membershipOf, recordOf } from './rows.js';
+import { openRegistry, quote, registryError } from './source.js';
+import type { RegistrySource } from './source.js';
+import { StoredFiles } from './stored-files.js';
+import { membershipTables, readCollections, readTypes, readUniverse, recordColumns } from './structure.js';
+import type { TypeRow } from './structure.js';
+import { ingestTime } from './time.js';
 
 export interface Gen3ReaderOptions {
   readonly configuration: Gen3Configuration;
@@ -28,222 +36,127 @@ export interface Gen3ReaderOptions {
  * Opens the registry. Throws `not-a-repository` for a file that is no registry, `corrupt-repository` for an empty or damaged one, and
  * `unsupported-repository` for a universe or managers that are not understood; {@link LocalReader.records} throws the same while it reads.
  */
-export function openGen3(options: Gen3ReaderOptions): LocalReader {
+export function openGen3(options: Gen3ReaderOptions): AttachableReader {
   return new Gen3Reader(options);
 }
 
-const collectionTypes: ReadonlyMap<unknown, CollectionType> = new Map([
-  [1n, 'RUN'],
-  [2n, 'TAGGED'],
-  [3n, 'CHAINED'],
-  [4n, 'CALIBRATION'],
-]);
-
-interface TypeRow {
-  readonly id: number;
-  readonly dimensions: DimensionGroup;
-  readonly tags: string;
-  readonly calibrations: string | undefined;
+/** What the parts of a reader share. */
+export interface Gen3Parts {
+  readonly source: RegistrySource;
+  readonly configuration: Gen3Configuration;
+  readonly universe: ElementUniverse;
+  readonly sizes: Readonly<Record<string, number>>;
+  readonly warn: (message: string) => void;
 }
 
-class Gen3Reader implements LocalReader {
+class Gen3Reader implements AttachableReader {
   readonly format = 'gen3';
-  readonly #configuration: Gen3Configuration;
-  readonly #source: RegistrySource;
-  readonly #universe: ElementUniverse;
-  readonly #sizes: Readonly<Record<string, number>>;
-  readonly #warn: (message: string) => void;
+  readonly #options: Gen3ReaderOptions;
+  readonly #parts: Gen3Parts;
+  #cursor: string | null = null;
 
-  constructor({ configuration, registryFile, repository, sizes = {}, onWarning }: Gen3ReaderOptions) {
-    this.#configuration = configuration;
-    this.#sizes = sizes;
-    this.#warn = onWarning ?? (() => {});
-    this.#source = new RegistrySource(registryFile, `${repository} (${configuration.registry})`);
+  constructor(options: Gen3ReaderOptions) {
+    const { configuration, registryFile, repository, sizes = {}, onWarning = () => {} } = options;
+    this.#options = options;
+    const source = openRegistry(registryFile, `${repository} (${configuration.registry})`);
     try {
-      this.#universe = this.#readUniverse();
+      this.#parts = { source, configuration, universe: readUniverse(source), sizes, warn: onWarning };
     } catch (error) {
-      this.#source.close();
-      throw registryError(error, this.#source.where);
+      source.close();
+      throw registryError(error, source.where);
     }
-  }
-
-  #readUniverse(): ElementUniverse {
-    const [row] = [...this.#source.rows("select value from butler_attributes where name = 'config:dimensions.json'")];
-    if (typeof row?.[0] === 'string') return parseUniverse(row[0], this.#source.where);
-    const why = "it holds no dimension universe (attribute 'config:dimensions.json')";
-    throw new ButlerfsError('unsupported-repository', { what: 'the registry', where: this.#source.where, why });
   }
 
   *records(): IterableIterator<RepositoryRecord> {
+    const { source } = this.#parts;
     try {
-      yield { kind: 'universe', json: this.#universe.json };
-      for (const location of ['butler.yaml', this.#configuration.registry]) {
-        yield { kind: 'file', location, size: this.#sizes[location] ?? null, checksum: null };
-      }
-      yield* this.#collections();
       const types: TypeRow[] = [];
-      for (const { record, row } of this.#datasetTypes()) {
-        types.push(row);
-        yield record;
-      }
+      yield* structureRecords(this.#parts, types);
       yield* this.#dimensionRecords();
       yield* this.#datasets();
       yield* this.#memberships(types);
+      this.#cursor = cursorOf(this.#parts);
     } catch (error) {
-      throw registryError(error, this.#source.where);
+      throw registryError(error, source.where);
     }
   }
 
-  cursor(): null {
-    return null;
+  attach(database: Database): AttachedRepository | undefined {
+    return attachRegistry(database, this.#options.registryFile, this.#parts);
   }
 
-  changes(): undefined {
-    return undefined;
+  cursor(): string | null {
+    return this.#cursor;
+  }
+
+  changes(cursor: string, known: KnownContent): Iterable<RepositoryChange> | undefined {
+    return readChanges(this.#parts, cursor, known, (next) => (this.#cursor = next));
   }
 
   close(): void {
-    this.#source.close();
-  }
-
-  *#collections(): IterableIterator<RepositoryRecord> {
-    const doc = this.#source.columns('collection').includes('doc') ? 'doc' : 'null';
-    for (const [id, name, typeNumber, text] of this.#source.rows(`select collection_id, name, type, ${doc} from collection`)) {
-      const type = collectionTypes.get(typeNumber);
-      if (type === undefined) {
-        const why = `its type is ${String(typeNumber)}, which is none of 1 to 4`;
-        throw new ButlerfsError('unsupported-repository', { what: `collection '${String(name)}'`, where: this.#source.where, why });
-      }
-      yield { kind: 'collection', id: Number(id), name: String(name), type, doc: typeof text === 'string' && text !== '' ? text : null };
-    }
-    for (const [parent, position, child] of this.#source.rows(
-      'select parent, position, child from collection_chain order by parent, position',
-    )) {
-      yield { kind: 'chain', parent: Number(parent), position: Number(position), child: Number(child) };
-    }
-  }
-
-  *#datasetTypes(): IterableIterator<{ record: RepositoryRecord; row: TypeRow }> {
-    const dimensions = new Map<number, string[]>();
-    for (const [key, name] of this.#source.rows('select dimension_graph_id, dimension_name from dimension_graph_definition')) {
-      const names = dimensions.get(Number(key)) ?? [];
-      names.push(String(name));
-      dimensions.set(Number(key), names);
-    }
-    const query = 'select id, name, storage_class, dimensions_key, tag_association_table, calibration_association_table from dataset_type';
-    for (const [idNumber, name, storageClass, key, tags, calibrations] of this.#source.rows(query)) {
-      const id = Number(idNumber);
-      const group = this.#universe.group(dimensions.get(Number(key)) ?? []);
-      const isCalibration = typeof calibrations === 'string' && calibrations !== '';
-      yield {
-        record: {
-          kind: 'dataset-type',
-          id,
-          name: String(name),
-          storageClass: String(storageClass),
-          dimensions: group.required,
-          isCalibration,
-        },
-        row: { id, dimensions: group, tags: String(tags), calibrations: isCalibration ? calibrations : undefined },
-      };
-    }
+    this.#parts.source.close();
   }
 
   *#dimensionRecords(): IterableIterator<RepositoryRecord> {
-    for (const { name } of this.#universe.elements) {
-      const columns = this.#source.columns(name).filter((column) => /^[A-Za-z_]\w*$/.test(column));
+    const { source, universe } = this.#parts;
+    for (const { name } of universe.elements) {
+      const columns = recordColumns(source, name);
       if (columns.length === 0) continue;
-      for (const row of this.#source.rows(`select ${columns.map(quote).join(', ')} from ${quote(name)}`)) {
-        const fields: Record<string, DataIdValue | bigint | null> = {};
-        columns.forEach((column, index) => (fields[column] = fieldValue(row[index])));
-        yield { kind: 'dimension', element: name, fields };
+      for (const row of source.rows(`select ${columns.map(quote).join(', ')} from ${source.table(name)}`)) {
+        yield recordOf(name, columns, row);
       }
     }
   }
 
   *#datasets(): IterableIterator<RepositoryRecord> {
-    const stores = this.#configuration.datastores.flatMap(({ root, recordsTable }) => {
-      if (!this.#source.hasTable(recordsTable)) {
-        this.#warn(`datastore table '${recordsTable}' is missing: its files are left out`);
-        return [];
-      }
-      const query = `select path, component, checksum, file_size from ${quote(recordsTable)} where dataset_id = ? order by component`;
-      return [{ root, find: this.#source.lookup(query) }];
-    });
-    for (const [id, type, ingested, run] of this.#source.rows('select id, dataset_type_id, ingest_date, run_id from dataset')) {
-      if (typeof id !== 'string' || !/^[0-9a-f]{32}$/.test(id)) {
-        const why = `dataset '${String(id)}' is not named by a UUID, as in registries made before 2022`;
-        throw new ButlerfsError('unsupported-repository', {
-          what: 'the registry',
-          where: this.#source.where,
-          why,
-          advice: 'migrate it with butler migrate',
-        });
-      }
-      let files: StoredFile[] = [];
-      for (const { root, find } of stores) {
-        files = find(id).flatMap((row) => this.#storedFile(row, root, id));
-        if (files.length > 0) break;
-      }
-      yield { kind: 'dataset', uuid: id, type: Number(type), run: Number(run), ingested: ingestTime(ingested), files };
+    const { source, configuration, warn } = this.#parts;
+    const stored = new StoredFiles(source, configuration, warn);
+    for (const row of source.rows(`select id, dataset_type_id, ingest_date, run_id from ${source.table('dataset')}`)) {
+      yield datasetOf(source, stored, row);
     }
-  }
-
-  #storedFile([path, component, checksum, size]: unknown[], root: string, dataset: string): StoredFile[] {
-    const parsed = parseLocation(String(path), root);
-    if ('refused' in parsed) {
-      this.#warn(`dataset ${dataset}: its path ${JSON.stringify(path)} is refused: ${parsed.refused}`);
-      return [];
-    }
-    return [
-      {
-        component: typeof component === 'string' && component !== '__NULL_STRING__' && component !== '' ? component : null,
-        ...parsed,
-        size: typeof size === 'bigint' && size >= 0n ? Number(size) : null,
-        checksum: typeof checksum === 'string' && /^[0-9a-f]{128}$/.test(checksum) ? checksum : null,
-      },
-    ];
   }
 
   *#memberships(types: readonly TypeRow[]): IterableIterator<RepositoryRecord> {
-    const groups = new Map<string, { readonly group: DimensionGroup; readonly certified: boolean }>();
-    for (const { tags, calibrations, dimensions } of types) {
-      groups.set(tags, { group: dimensions, certified: false });
-      if (calibrations !== undefined) groups.set(calibrations, { group: dimensions, certified: true });
-    }
-    for (const [table, { group, certified }] of groups) {
-      const present = new Set(this.#source.columns(table));
-      const missing = ['dataset_type_id', 'dataset_id', 'collection_id', ...group.required].find((column) => !present.has(column));
-      if (missing !== undefined) {
-        const why = present.size === 0 ? `table '${table}' is missing` : `table '${table}' has no column '${missing}'`;
-        throw new ButlerfsError('corrupt-repository', { what: 'the registry', where: this.#source.where, why });
-      }
-      const spans = certified ? ', timespan_begin, timespan_end' : '';
-      const dimensions = group.required.map((name) => `, ${quote(name)}`).join('');
-      const query = `select dataset_type_id, dataset_id, collection_id${dimensions}${spans} from ${quote(table)}`;
-      const count = group.required.length;
-      for (const row of this.#source.rows(query)) {
-        const dataId = row.slice(3, 3 + count).map(dataIdValue);
-        const membership = { kind: 'membership', uuid: String(row[1]), type: Number(row[0]), collection: Number(row[2]), dataId } as const;
-        if (!certified) {
-          yield { ...membership, validity: null };
-          continue;
-        }
-        const [begin, end] = [row[3 + count], row[4 + count]].map((value) => (typeof value === 'bigint' ? value : null));
-        // A time span that ends before it begins is empty: it is valid at no time.
-        if (begin !== null && end !== null && begin! >= end!) continue;
-        yield { ...membership, validity: { begin: boundOf(begin!), end: boundOf(end!) } };
+    const { source } = this.#parts;
+    for (const table of membershipTables(source, types)) {
+      for (const row of source.rows(membershipQuery(source, table))) {
+        const membership = membershipOf(table, row);
+        if (membership !== undefined) yield membership;
       }
     }
   }
 }
 
-function dataIdValue(value: unknown): DataIdValue {
-  return typeof value === 'bigint' ? Number(value) : String(value);
+/** What comes before the records of dimensions; fills `types`. */
+export function* structureRecords(
+  { source, configuration, universe, sizes }: Gen3Parts,
+  types: TypeRow[],
+): IterableIterator<RepositoryRecord> {
+  yield { kind: 'universe', json: universe.json };
+  for (const location of ['butler.yaml', configuration.registry]) {
+    yield { kind: 'file', location, size: sizes[location] ?? null, checksum: null };
+  }
+  yield* readCollections(source);
+  for (const { record, row } of readTypes(source, universe)) {
+    types.push(row);
+    yield record;
+  }
 }
 
-function fieldValue(value: unknown): DataIdValue | bigint | null {
-  if (typeof value === 'bigint') return value >= -9007199254740991n && value <= 9007199254740991n ? Number(value) : value;
-  if (typeof value === 'number' || typeof value === 'string') return value;
-  return Buffer.isBuffer(value) ? value.toString('base64') : null;
+/** A row of `dataset`: id, type, time, run. */
+export function datasetOf(
+  source: RegistrySource,
+  stored: StoredFiles,
+  [id, type, ingested, run]: readonly unknown[],
+): Extract<RepositoryRecord, { kind: 'dataset' }> {
+  if (typeof id !== 'string' || !/^[0-9a-f]{32}$/.test(id)) {
+    const why = `dataset '${String(id)}' is not named by a UUID, as in registries made before 2022`;
+    throw new ButlerfsError('unsupported-repository', {
+      what: 'the registry',
+      where: source.where,
+      why,
+      advice: 'migrate it with butler migrate',
+    });
+  }
+  return { kind: 'dataset', uuid: id, type: Number(type), run: Number(run), ingested: ingestTime(ingested), files: stored.of(id) };
 }

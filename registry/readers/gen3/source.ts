@@ -23,33 +23,42 @@ export function registryError(error: unknown, where: string): ButlerfsError {
   return new ButlerfsError('corrupt-repository', { what: 'the registry', where, why: error.message, advice, cause: error });
 }
 
+/** Opens a registry on this host. Throws `not-a-repository`, `corrupt-repository` or `unsupported-repository`. `where` names it in messages. */
+export function openRegistry(file: string, where: string): RegistrySource {
+  checkHeader(file, where);
+  let database: Database;
+  try {
+    database = new Database(file, { readonly: true, fileMustExist: true, timeout: 10_000 });
+  } catch (cause) {
+    throw registryError(cause, where);
+  }
+  try {
+    // One read transaction from beginning to end: what is read belongs together, whoever writes meanwhile.
+    database.exec('begin');
+    return new RegistrySource(database, 'main', where);
+  } catch (cause) {
+    database.close();
+    throw registryError(cause, where);
+  }
+}
+
 export class RegistrySource {
   readonly where: string;
   readonly #database: Database;
+  readonly #schema: string;
   /** Columns by table. */
   readonly #tables = new Map<string, ReadonlySet<string>>();
 
-  /** `file` is on this host; `where` names the registry in messages. Throws `not-a-repository`, `corrupt-repository` or `unsupported-repository`. */
-  constructor(file: string, where: string) {
+  /** Takes the database over, in which the registry is the schema of that name. Throws as {@link openRegistry} does, or SQLite's own errors. */
+  constructor(database: Database, schema: string, where: string) {
     this.where = where;
-    checkHeader(file, where);
-    try {
-      this.#database = new Database(file, { readonly: true, fileMustExist: true, timeout: 10_000 });
-    } catch (cause) {
-      throw registryError(cause, where);
+    this.#database = database;
+    this.#schema = schema;
+    for (const [name] of this.all(`select name from ${this.table('sqlite_master')} where type = 'table'`)) {
+      const columns = database.pragma(`${schema}.table_info(${quote(String(name))})`) as { name: string }[];
+      this.#tables.set(String(name), new Set(columns.map((column) => column.name)));
     }
-    try {
-      // One read transaction from beginning to end: what is read belongs together, whoever writes meanwhile.
-      this.#database.exec('begin');
-      for (const [name] of [...this.rows("select name from sqlite_master where type = 'table'")]) {
-        const columns = this.#database.pragma(`table_info(${quote(String(name))})`) as { name: string }[];
-        this.#tables.set(String(name), new Set(columns.map((column) => column.name)));
-      }
-      this.#check();
-    } catch (cause) {
-      this.#database.close();
-      throw registryError(cause, where);
-    }
+    this.#check();
   }
 
   #check(): void {
@@ -76,6 +85,11 @@ export class RegistrySource {
     }
   }
 
+  /** A table as queries name it. */
+  table(name: string): string {
+    return `${this.#schema}.${quote(name)}`;
+  }
+
   hasTable(name: string): boolean {
     return this.#tables.has(name);
   }
@@ -85,8 +99,17 @@ export class RegistrySource {
   }
 
   /** Rows as arrays, streamed; integers as bigint. */
-  *rows(query: string): IterableIterator<unknown[]> {
-    yield* this.#database.prepare<[], unknown[]>(query).raw().safeIntegers().iterate();
+  *rows(query: string, ...parameters: readonly unknown[]): IterableIterator<unknown[]> {
+    yield* this.#database
+      .prepare<unknown[], unknown[]>(query)
+      .raw()
+      .safeIntegers()
+      .iterate(...parameters);
+  }
+
+  /** All rows of a query whose answer is short. */
+  all(query: string): unknown[][] {
+    return this.#database.prepare<[], unknown[]>(query).raw().safeIntegers().all();
   }
 
   /** A query with one parameter, prepared: its rows as arrays; integers as bigint. */

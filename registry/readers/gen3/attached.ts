@@ -1,0 +1,173 @@
+/**
+ * A Gen3 registry beside a catalogue, for SQL that takes over its rows many at a time. Whatever SQL does not understand as ./reader.ts does is left to that.
+ *
+ * The library opens what it attaches for writing. Nothing is written: no statement does, and a write-ahead log is neither recovered nor emptied by this connection,
+ * because the reader's own one, which is read-only, is opened before it and closed after it.
+ */
+
+import { asButlerfsError } from '../../../common/errors.js';
+import type { RepositoryRecord, StoredFile } from '../../contract.js';
+import type { AttachedMemberships, AttachedRepository, NumberedQuery } from '../../sqlite/attached.js';
+import type { Database } from '../../sqlite/driver.js';
+import { firstAssociation, Shape } from '../../sqlite/schema.js';
+import { cursorOf } from './cursor.js';
+import { structureRecords } from './reader.js';
+import type { Gen3Parts } from './reader.js';
+import { quote, RegistrySource } from './source.js';
+import { noComponent, StoredFiles } from './stored-files.js';
+import type { FoundDatastore } from './stored-files.js';
+import { membershipTables, readUniverse, recordColumns } from './structure.js';
+import type { MembershipTable, TypeRow } from './structure.js';
+import { ingestTime } from './time.js';
+
+const schema = 'registry';
+/** Kilobytes of the registry's pages that are kept. */
+const pageCache = 64 * 1024;
+
+/** {@link AttachedRepository} of the registry in `file`; undefined where it needs the reader. */
+export function attachRegistry(database: Database, file: string, parts: Gen3Parts): AttachedRepository | undefined {
+  database.prepare(`attach ? as ${schema}`).run(file);
+  database.pragma(`${schema}.cache_size = -${pageCache}`);
+  database.function('butlerfs_time', { deterministic: true }, (text: unknown) => ingestTime(text));
+  database.function('butlerfs_base64', { deterministic: true }, (bytes: unknown) => (bytes as Buffer).toString('base64'));
+  const source = new RegistrySource(database, schema, parts.source.where);
+  const attached = { ...parts, source, universe: readUniverse(source) };
+  const stored = new StoredFiles(source, parts.configuration, () => {});
+  const [store, ...others] = stored.stores;
+  // Several datastores are asked in turn, and below a URL names are encoded: that is for the reader.
+  if (store === undefined || others.length > 0 || /^[a-z][a-z0-9+.-]*:\/\//i.test(store.root)) return undefined;
+  const isNumbered = (table: string): boolean => !withoutNumbers(source, table);
+  if (![store.table, 'dataset'].every(isNumbered)) return undefined;
+  return new AttachedRegistry(attached, store, isNumbered);
+}
+
+/** Whether a table's rows have no numbers of their own, or a column takes their name. */
+function withoutNumbers(source: RegistrySource, table: string): boolean {
+  if (source.columns(table).some((column) => column.toLowerCase() === 'rowid')) return true;
+  try {
+    source.all(`select rowid from ${source.table(table)} limit 0`);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+class AttachedRegistry implements AttachedRepository {
+  readonly #parts: Gen3Parts;
+  readonly #store: FoundDatastore;
+  readonly #stored: StoredFiles;
+  readonly #isNumbered: (table: string) => boolean;
+  readonly #types: TypeRow[] = [];
+
+  constructor(parts: Gen3Parts, store: FoundDatastore, isNumbered: (table: string) => boolean) {
+    this.#parts = parts;
+    this.#store = store;
+    this.#stored = new StoredFiles(parts.source, parts.configuration, parts.warn);
+    this.#isNumbered = isNumbered;
+  }
+
+  structure(): readonly RepositoryRecord[] {
+    this.#types.length = 0;
+    return [...structureRecords(this.#parts, this.#types)];
+  }
+
+  dimensions(): ReturnType<AttachedRepository['dimensions']> {
+    const { source, universe } = this.#parts;
+    return universe.elements.flatMap(({ name }) => {
+      const fields = recordColumns(source, name);
+      if (fields.length === 0 || source.all(`select 1 from ${source.table(name)} limit 1`).length === 0) return [];
+      const columns = fields.map((field) => `iif(typeof(${quote(field)}) = 'blob', butlerfs_base64(${quote(field)}), ${quote(field)})`);
+      return [{ element: name, fields, select: `select ${columns.join(', ')} from ${source.table(name)}` }];
+    });
+  }
+
+  datasets(): NumberedQuery {
+    const { source } = this.#parts;
+    const { root, table } = this.#store;
+    const path = 'f.path';
+    // Paths that are locations as they stand: no escape, member, URI, nor a component that is empty or begins with a dot.
+    const isPlain = [
+      `typeof(${path}) = 'text'`,
+      ...["'%'", "'#'", "':'", "'//'", "'/.'", 'char(0)'].map((mark) => `instr(${path}, ${mark}) = 0`),
+      `substr(${path}, 1, 1) not in ('', '/', '.')`,
+      `substr(${path}, -1) <> '/'`,
+    ].join(' and ');
+    const location = root === '' ? path : `'${root.replaceAll("'", "''")}/' || ${path}`;
+    const ingested = `case typeof(d.ingest_date) when 'integer' then d.ingest_date when 'text' then butlerfs_time(d.ingest_date) end`;
+    const types = this.#types.map(({ id }) => id).join(', ');
+    const select = `select d.rowid,
+        iif(typeof(d.id) = 'text' and length(d.id) = 32 and d.id = lower(d.id), unhex(d.id), null),
+        iif(d.dataset_type_id in (${types}), d.dataset_type_id, null),
+        iif(typeof(d.run_id) = 'integer', d.run_id, null),
+        ${ingested},
+        case when f.rowid is null then ${Shape.UNSTORED} when ${isPlain} then ${Shape.PLAIN} else ${Shape.SEVERAL} end,
+        iif(${isPlain}, ${location}, null),
+        iif(${isPlain} and typeof(f.file_size) = 'integer' and f.file_size >= 0, f.file_size, null),
+        iif(${isPlain} and typeof(f.checksum) = 'text' and length(f.checksum) = 128 and f.checksum = lower(f.checksum), unhex(f.checksum), null)
+      from ${source.table('dataset')} as d
+      left join ${source.table(table)} as f on f.dataset_id = d.id and f.component = '${noComponent}'
+      where d.rowid between ? and ? order by d.rowid`;
+    return { select, ...this.#numbers('dataset') };
+  }
+
+  fileRecords(): number {
+    return Number(this.#parts.source.all(`select count(*) from ${this.#parts.source.table(this.#store.table)}`)[0]![0]);
+  }
+
+  composites(): string {
+    const { source } = this.#parts;
+    return `select distinct d.rowid from ${source.table(this.#store.table)} as f join ${source.table('dataset')} as d on d.id = f.dataset_id
+      where f.component is not '${noComponent}'`;
+  }
+
+  files(uuid: string): StoredFile[] {
+    return this.#stored.of(uuid);
+  }
+
+  memberships(): readonly AttachedMemberships[] {
+    const { source } = this.#parts;
+    return membershipTables(source, this.#types).map((table) => this.#membershipsOf(table));
+  }
+
+  #membershipsOf({ table, group, certified, types }: MembershipTable): AttachedMemberships {
+    const { source } = this.#parts;
+    if (!this.#isNumbered(table)) throw asButlerfsError(new Error(`table ${table} has no numbered rows`));
+    const integer = (column: string): string => `iif(typeof(t.${column}) = 'integer', t.${column}, null)`;
+    const value = (name: string): string => {
+      const column = `t.${quote(name)}`;
+      return `case typeof(${column}) when 'text' then ${column} when 'integer' then iif(abs(${column}) < 9007199254740992, ${column}, null) end`;
+    };
+    const bound = (column: string): string =>
+      `iif(typeof(t.${column}) = 'integer' and t.${column} > 0 and t.${column} < 4102444800000000000, t.${column}, null)`;
+    const isEmpty = `typeof(t.timespan_begin) = 'integer' and typeof(t.timespan_end) = 'integer' and t.timespan_begin >= t.timespan_end`;
+    return {
+      types,
+      group,
+      certified,
+      from: `from ${source.table(table)} as t cross join ${source.table('dataset')} as d on d.id = t.dataset_id`,
+      ...this.#numbers(table),
+      columns: {
+        number: 't.rowid',
+        key: 'd.rowid',
+        type: `iif(t.dataset_type_id in (${types.join(', ')}), t.dataset_type_id, null)`,
+        collection: integer('collection_id'),
+        run: 'd.run_id',
+        dataId: group.required.map(value),
+        begin: certified ? bound('timespan_begin') : 'null',
+        end: certified ? bound('timespan_end') : 'null',
+      },
+      condition: certified ? `not (${isEmpty})` : 'true',
+    };
+  }
+
+  #numbers(table: string): { readonly first: number; readonly last: number } {
+    const [row] = this.#parts.source.all(`select coalesce(min(rowid), 1), coalesce(max(rowid), 0) from ${this.#parts.source.table(table)}`);
+    const [first, last] = (row as bigint[]).map(Number) as [number, number];
+    if (first < 1 || last >= firstAssociation) throw asButlerfsError(new Error(`rows of table ${table} have unusual numbers`));
+    return { first, last };
+  }
+
+  cursor(): string {
+    return cursorOf(this.#parts);
+  }
+}
