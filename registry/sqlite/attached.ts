@@ -58,7 +58,10 @@ export interface AttachedMemberships {
   /** Expressions over `t` and `d`; those of the bounds are null where there is none. */
   readonly columns: {
     readonly number: string;
+    /** The key of `d`; to be worked out once for each row. */
     readonly key: string;
+    /** The same as {@link key}, as often as wanted. */
+    readonly dataset: string;
     readonly type: string;
     readonly collection: string;
     readonly run: string;

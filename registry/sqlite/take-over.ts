@@ -97,14 +97,14 @@ function takeMemberships(
   const plan = planImplied(content.universe, group, new Set(content.records.keys()), required);
   const elsewhere = sql`${sql.lit(firstNumber)} + ${sql.raw(columns.number)}`;
   const values: RawBuilder<unknown>[] = [
-    certified ? elsewhere : sql`iif(${sql.raw(columns.collection)} = ${sql.raw(columns.run)}, ${sql.raw(columns.key)}, ${elsewhere})`,
+    certified ? elsewhere : sql`iif(${sql.raw(columns.collection)} = ${sql.raw(columns.run)}, ${sql.raw(columns.dataset)}, ${elsewhere})`,
     sql.raw(columns.type),
     sql.raw(columns.collection),
     ...required,
     sql`coalesce(${sql.raw(columns.begin)}, ${sql.raw(String(unboundedBegin))})`,
     sql.raw(columns.key),
     sql.raw(columns.end),
-    sql`${sql.raw(columns.key)} not in (select key from unstored)`,
+    sql`${sql.raw(columns.dataset)} not in (select key from unstored)`,
     ...plan.values,
   ];
   const select = sql`select ${sql.join(values)} ${sql.raw(from)}${joinRecords(plan)}

@@ -12,7 +12,7 @@ import { countContent, markShared, summarise } from './summary.js';
 export type CatalogueFacts = Omit<CatalogueInfo, 'datasets' | 'unstored' | 'universe'>;
 
 /** Kilobytes of pages that SQLite may keep while it writes. */
-const pageCache = 64 * 1024;
+const pageCache = 32 * 1024;
 /** Bytes: rows are long. */
 const pageSize = 8192;
 

@@ -13,6 +13,7 @@ import { firstAssociation, Shape } from '../../sqlite/schema.js';
 import { cursorOf } from './cursor.js';
 import { structureRecords } from './reader.js';
 import type { Gen3Parts } from './reader.js';
+import { RowOffset } from './row-offset.js';
 import { quote, RegistrySource } from './source.js';
 import { noComponent, StoredFiles } from './stored-files.js';
 import type { FoundDatastore } from './stored-files.js';
@@ -21,14 +22,17 @@ import type { MembershipTable, TypeRow } from './structure.js';
 import { ingestTime } from './time.js';
 
 const schema = 'registry';
+/** In paths that are no locations as they stand: an escape, a member, a URI, or a component that is empty or begins with a dot. */
+const awkward = /[%#:\0]|\/[/.]|^[/.]|\/$|^$/;
 /** Kilobytes of the registry's pages that are kept. */
-const pageCache = 64 * 1024;
+const pageCache = 48 * 1024;
 
 /** {@link AttachedRepository} of the registry in `file`; undefined where it needs the reader. */
 export function attachRegistry(database: Database, file: string, parts: Gen3Parts): AttachedRepository | undefined {
   database.prepare(`attach ? as ${schema}`).run(file);
   database.pragma(`${schema}.cache_size = -${pageCache}`);
   database.function('butlerfs_time', { deterministic: true }, (text: unknown) => ingestTime(text));
+  database.function('butlerfs_plain', { deterministic: true }, (path: unknown) => (typeof path === 'string' && !awkward.test(path) ? path : null));
   database.function('butlerfs_base64', { deterministic: true }, (bytes: unknown) => (bytes as Buffer).toString('base64'));
   const source = new RegistrySource(database, schema, parts.source.where);
   const attached = { ...parts, source, universe: readUniverse(source) };
@@ -38,7 +42,7 @@ export function attachRegistry(database: Database, file: string, parts: Gen3Part
   if (store === undefined || others.length > 0 || /^[a-z][a-z0-9+.-]*:\/\//i.test(store.root)) return undefined;
   const isNumbered = (table: string): boolean => !withoutNumbers(source, table);
   if (![store.table, 'dataset'].every(isNumbered)) return undefined;
-  return new AttachedRegistry(attached, store, isNumbered);
+  return new AttachedRegistry(attached, store, isNumbered, new RowOffset(database, 'butlerfs_row'));
 }
 
 /** Whether a table's rows have no numbers of their own, or a column takes their name. */
@@ -57,10 +61,12 @@ class AttachedRegistry implements AttachedRepository {
   readonly #store: FoundDatastore;
   readonly #stored: StoredFiles;
   readonly #isNumbered: (table: string) => boolean;
+  readonly #offset: RowOffset;
   readonly #types: TypeRow[] = [];
 
-  constructor(parts: Gen3Parts, store: FoundDatastore, isNumbered: (table: string) => boolean) {
+  constructor(parts: Gen3Parts, store: FoundDatastore, isNumbered: (table: string) => boolean, offset: RowOffset) {
     this.#parts = parts;
+    this.#offset = offset;
     this.#store = store;
     this.#stored = new StoredFiles(parts.source, parts.configuration, parts.warn);
     this.#isNumbered = isNumbered;
@@ -84,29 +90,25 @@ class AttachedRegistry implements AttachedRepository {
   datasets(): NumberedQuery {
     const { source } = this.#parts;
     const { root, table } = this.#store;
-    const path = 'f.path';
-    // Paths that are locations as they stand: no escape, member, URI, nor a component that is empty or begins with a dot.
-    const isPlain = [
-      `typeof(${path}) = 'text'`,
-      ...["'%'", "'#'", "':'", "'//'", "'/.'", 'char(0)'].map((mark) => `instr(${path}, ${mark}) = 0`),
-      `substr(${path}, 1, 1) not in ('', '/', '.')`,
-      `substr(${path}, -1) <> '/'`,
-    ].join(' and ');
-    const location = root === '' ? path : `'${root.replaceAll("'", "''")}/' || ${path}`;
+    const location = root === '' ? 'place' : `'${root.replaceAll("'", "''")}/' || place`;
     const ingested = `case typeof(d.ingest_date) when 'integer' then d.ingest_date when 'text' then butlerfs_time(d.ingest_date) end`;
     const types = this.#types.map(({ id }) => id).join(', ');
-    const select = `select d.rowid,
-        iif(typeof(d.id) = 'text' and length(d.id) = 32 and d.id = lower(d.id), unhex(d.id), null),
-        iif(d.dataset_type_id in (${types}), d.dataset_type_id, null),
-        iif(typeof(d.run_id) = 'integer', d.run_id, null),
-        ${ingested},
-        case when f.rowid is null then ${Shape.UNSTORED} when ${isPlain} then ${Shape.PLAIN} else ${Shape.SEVERAL} end,
-        iif(${isPlain}, ${location}, null),
-        iif(${isPlain} and typeof(f.file_size) = 'integer' and f.file_size >= 0, f.file_size, null),
-        iif(${isPlain} and typeof(f.checksum) = 'text' and length(f.checksum) = 128 and f.checksum = lower(f.checksum), unhex(f.checksum), null)
-      from ${source.table('dataset')} as d
-      left join ${source.table(table)} as f on f.dataset_id = d.id and f.component = '${noComponent}'
-      where d.rowid between ? and ? order by d.rowid`;
+    const [files, datasets] = [source.table(table), source.table('dataset')];
+    const found = this.#offset.find(files, 'd.rowid', `g.dataset_id = d.id and g.component = '${noComponent}'`);
+    // The offset keeps SQLite from working out the parts once for each place where they are used.
+    const rows = `select d.rowid as key,
+        iif(typeof(d.id) = 'text' and length(d.id) = 32 and d.id = lower(d.id), unhex(d.id), null) as uuid,
+        iif(d.dataset_type_id in (${types}), d.dataset_type_id, null) as type,
+        iif(typeof(d.run_id) = 'integer', d.run_id, null) as run,
+        ${ingested} as ingested,
+        ${this.#offset.found('d.rowid', 'f.rowid')} as file,
+        butlerfs_plain(f.path) as place,
+        iif(typeof(f.file_size) = 'integer' and f.file_size >= 0, f.file_size, null) as size,
+        iif(typeof(f.checksum) = 'text' and length(f.checksum) = 128 and f.checksum = lower(f.checksum), unhex(f.checksum), null) as checksum
+      from ${datasets} as d left join ${files} as f on f.rowid = ${found}
+      where d.rowid between ? and ? order by d.rowid limit -1 offset 0`;
+    const shape = `case when file is null then ${Shape.UNSTORED} when place is null then ${Shape.SEVERAL} else ${Shape.PLAIN} end`;
+    const select = `select key, uuid, type, run, ingested, ${shape}, ${location}, size, checksum from (${rows})`;
     return { select, ...this.#numbers('dataset') };
   }
 
@@ -132,6 +134,7 @@ class AttachedRegistry implements AttachedRepository {
   #membershipsOf({ table, group, certified, types }: MembershipTable): AttachedMemberships {
     const { source } = this.#parts;
     if (!this.#isNumbered(table)) throw asButlerfsError(new Error(`table ${table} has no numbered rows`));
+    const datasets = source.table('dataset');
     const integer = (column: string): string => `iif(typeof(t.${column}) = 'integer', t.${column}, null)`;
     const value = (name: string): string => {
       const column = `t.${quote(name)}`;
@@ -144,11 +147,13 @@ class AttachedRegistry implements AttachedRepository {
       types,
       group,
       certified,
-      from: `from ${source.table(table)} as t cross join ${source.table('dataset')} as d on d.id = t.dataset_id`,
+      from: `from ${source.table(table)} as t cross join ${datasets} as d
+        on d.rowid = ${this.#offset.find(datasets, 't.rowid', 'g.id = t.dataset_id')}`,
       ...this.#numbers(table),
       columns: {
         number: 't.rowid',
-        key: 'd.rowid',
+        key: this.#offset.found('t.rowid', 'd.rowid'),
+        dataset: 'd.rowid',
         type: `iif(t.dataset_type_id in (${types.join(', ')}), t.dataset_type_id, null)`,
         collection: integer('collection_id'),
         run: 'd.run_id',
