@@ -1,4 +1,4 @@
-/** Makes a catalogue in a thread of its own, so that the caller's event loop lives while a large registry is read. */
+/** Makes a catalogue, or brings one up to date, in a thread of its own, so that the caller's event loop lives while a large registry is read. */
 
 import { rm } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
@@ -17,29 +17,40 @@ export interface IndexTask {
   readonly target: string;
   readonly validator: string | null;
   readonly version: number;
+  /** A catalogue of the same repository that is brought up to date instead, where that is possible. */
+  readonly existing?: string | undefined;
+  /** As {@link import('../registry/open.js').BuildOptions.updatable}. */
+  readonly updatable?: boolean;
+}
+
+/** What was made. */
+export interface Indexed {
+  readonly info: CatalogueInfo;
+  /** Whether {@link IndexTask.existing} was brought up to date, so that there is nothing at the target. */
+  readonly isUpdate: boolean;
 }
 
 /** From the thread. */
 export type IndexMessage =
   | { readonly kind: 'progress'; readonly records: number }
-  | { readonly kind: 'done'; readonly info: CatalogueInfo }
+  | ({ readonly kind: 'done' } & Indexed)
   | { readonly kind: 'failed'; readonly error: SerializedError };
 
-/** Rejects with what the registry's reader found wrong, or `interrupted`; nothing is left at `target` then. */
+/** Rejects with what the registry's reader found wrong, or `interrupted`; nothing is left at `target` then, and what existed is as it was. */
 export async function indexCatalogue(
   task: IndexTask,
   { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (records: number) => void },
-): Promise<CatalogueInfo> {
+): Promise<Indexed> {
   if (signal.aborted) throw interrupted(task);
   const worker = new Worker(programFile('mounts/index-worker.js'), { workerData: task });
   let abort = (): void => undefined;
   try {
-    return await new Promise<CatalogueInfo>((resolve, reject) => {
+    return await new Promise<Indexed>((resolve, reject) => {
       abort = () => reject(interrupted(task));
       signal.addEventListener('abort', abort, { once: true });
       worker.on('message', (message: IndexMessage) => {
         if (message.kind === 'progress') onProgress(message.records);
-        else if (message.kind === 'done') resolve(message.info);
+        else if (message.kind === 'done') resolve({ info: message.info, isUpdate: message.isUpdate });
         else reject(deserializeError(message.error));
       });
       worker.once('error', reject);

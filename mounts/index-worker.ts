@@ -2,18 +2,20 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { serializeError } from '../common/errors.js';
-import { buildCatalogueFrom } from '../registry/open.js';
+import { buildCatalogueFrom, updateCatalogue } from '../registry/open.js';
 import { openRepository } from '../registry/reading.js';
 import type { IndexMessage, IndexTask } from './index-catalogue.js';
 
-const { reading, target, repository, validator, version } = workerData as IndexTask;
+const { reading, target, repository, validator, version, existing, updatable } = workerData as IndexTask;
 const say = (message: IndexMessage): void => parentPort?.postMessage(message);
 
 try {
   const reader = openRepository(reading, { repository });
   try {
     const onProgress = (records: number): void => say({ kind: 'progress', records });
-    say({ kind: 'done', info: await buildCatalogueFrom({ reader, target, repository, validator, version, onProgress }) });
+    const options = { reader, target, repository, validator, version, updatable, onProgress };
+    const updated = existing === undefined ? undefined : await updateCatalogue({ ...options, target: existing });
+    say({ kind: 'done', info: updated ?? (await buildCatalogueFrom(options)), isUpdate: updated !== undefined });
   } finally {
     await reader.close();
   }

@@ -4,15 +4,16 @@
  *
  *     current                      JSON: which version counts, and of what
  *     registry-7.sqlite3           what was fetched of a remote repository to be read: copy of its registry
- *     catalogue-7.sqlite3          the catalogue made from it
+ *     catalogue-5.sqlite3          the catalogue, named by the version at which it was built: later ones may be updates of it in place
  *     manifest-7.json              of a published source, in place of the registry: the signed manifest that names the catalogue,
  *     butler-7.yaml                the repository's configuration, and
  *     digests-7.bin                the digests of its files (publication/)
  *     trust.json                   the greatest serial number seen (publication/trust.ts)
  *     lock                         held while a version is made
  *
- * Invariants: files of a version never change once `current` has named it; `current` is replaced whole. So a reader needs no lock, and a crash at
- * any instant leaves the version before. The last two versions are kept, since a mount may still serve the one before.
+ * Invariants: files of a version never change once `current` has named it, but for the catalogue, which changes from one version to the next in one transaction,
+ * while those who have it open keep theirs; `current` is replaced whole. So a reader needs no lock, and a crash at any instant leaves the version before. The last two
+ * versions are kept, and the last two catalogues, since a mount may still serve the one before.
  */
 
 import { createHash } from 'node:crypto';
@@ -23,6 +24,8 @@ import { syncDirectory, writeFileAtomically } from '../common/atomic.js';
 
 const versionSchema = z.object({
   version: z.int().positive(),
+  /** The version at which its catalogue was built; this one where it is missing. */
+  catalogue: z.int().positive().optional(),
   repository: z.string(),
   /** SHA-256 of what says where everything is: butler.yaml. */
   configurationDigest: z.string(),
@@ -63,6 +66,11 @@ export class SourceStore {
     };
   }
 
+  /** The catalogue of a version. */
+  catalogueOf({ version, catalogue }: Pick<SourceVersion, 'version' | 'catalogue'>): string {
+    return this.filesOf(catalogue ?? version).catalogue;
+  }
+
   /** A file that lives as long as a version does. `what` holds letters only. */
   fileOf(version: number, what: string, extension: string): string {
     return join(this.directory, `${what}-${version}.${extension}`);
@@ -76,7 +84,7 @@ export class SourceStore {
   async current(): Promise<SourceVersion | undefined> {
     const version = await readCurrentVersion(this.directory);
     if (version === undefined) return undefined;
-    return (await stat(this.filesOf(version.version).catalogue).catch(() => undefined)) === undefined ? undefined : version;
+    return (await stat(this.catalogueOf(version)).catch(() => undefined)) === undefined ? undefined : version;
   }
 
   /** Makes a version count, whose files are complete. Only under the lock. */
@@ -88,13 +96,24 @@ export class SourceStore {
   /** Removes what no mount needs: versions before the last but one, versions that never counted, temporary files. Only under the lock. */
   async tidy(): Promise<void> {
     const current = await this.current();
-    for (const name of await readdir(this.directory)) {
-      const version = Number(/^[a-z]+-(\d+)\./.exec(name)?.[1] ?? NaN);
-      const isOutdated = current === undefined || version < current.version - 1 || version > current.version;
+    const names = await readdir(this.directory);
+    const built = current?.catalogue ?? current?.version ?? 0;
+    const former = Math.max(...names.map((name) => numberOf(name, 'catalogue')).filter((number) => number < built));
+    for (const name of names) {
+      const version = numberOf(name, '[a-z]+');
+      const isCatalogue = Number.isInteger(numberOf(name, 'catalogue'));
+      const isOutdated =
+        current === undefined ||
+        (isCatalogue ? version !== built && version !== former : version < current.version - 1 || version > current.version);
       if (/\.(part|tmp)$/.test(name) || (Number.isInteger(version) && isOutdated))
         await rm(join(this.directory, name), { force: true, recursive: true });
     }
   }
+}
+
+/** The number in the name of a file of a version; NaN for another file. */
+function numberOf(name: string, what: string): number {
+  return Number(new RegExp(`^${what}-(\\d+)\\.`).exec(name)?.[1] ?? NaN);
 }
 
 async function readCurrentVersion(directory: string): Promise<SourceVersion | undefined> {
@@ -109,5 +128,5 @@ async function readCurrentVersion(directory: string): Promise<SourceVersion | un
 /** The catalogue that counts in a source's directory (`MountState.catalogueDirectory`), or undefined. */
 export async function currentCatalogueFile(directory: string): Promise<string | undefined> {
   const version = await readCurrentVersion(directory);
-  return version === undefined ? undefined : join(directory, `catalogue-${version.version}.sqlite3`);
+  return version === undefined ? undefined : join(directory, `catalogue-${version.catalogue ?? version.version}.sqlite3`);
 }

@@ -59,20 +59,25 @@ export async function bringUpToDate(parts: SourceParts, look: Remote, signal: Ab
   }
 }
 
-/** Makes and publishes the next version. Under the lock. */
+/** Makes and publishes the next version: the catalogue there is, brought up to date, or a new one. Under the lock. */
 async function makeVersion(parts: SourceParts, found: FoundRepository, signal: AbortSignal): Promise<OpenVersion> {
   const { store, onProgress } = parts;
   await store.tidy();
-  const version = ((await store.current())?.version ?? 0) + 1;
+  const current = await store.current();
+  const version = (current?.version ?? 0) + 1;
   const repository = displayName(parts);
   const file = (what: string, extension: string): string => store.fileOf(version, what, extension);
   const { reading, validator, copies } = await found.prepare({ origin: parts, file, signal, onProgress });
   onProgress(`indexing ${repository}`);
-  const info = await indexCatalogue(
-    { reading, repository, target: store.filesOf(version).catalogue, validator, version },
+  const isSame = current !== undefined && current.configurationDigest === found.configurationDigest;
+  const existing = isSame ? store.catalogueOf(current) : undefined;
+  const { info, isUpdate } = await indexCatalogue(
+    { reading, repository, target: store.filesOf(version).catalogue, validator, version, existing, updatable: true },
     { signal, onProgress: (records) => onProgress(`indexing ${repository}: ${records} records`) },
   );
-  const made: SourceVersion = { version, repository, configurationDigest: found.configurationDigest, validator, copies };
+  const catalogue = isUpdate ? (current?.catalogue ?? current?.version) : version;
+  const { configurationDigest } = found;
+  const made: SourceVersion = { version: info.version, catalogue, repository, configurationDigest, validator, copies };
   await store.publish(made);
   await store.tidy();
   return { version: made, info };
@@ -82,7 +87,7 @@ async function makeVersion(parts: SourceParts, found: FoundRepository, signal: A
 export async function openCurrent({ store }: Pick<SourceParts, 'store'>): Promise<OpenVersion | undefined> {
   const version = await store.current();
   if (version === undefined) return undefined;
-  const catalogue = openCatalogue(store.filesOf(version.version).catalogue);
+  const catalogue = openCatalogue(store.catalogueOf(version));
   if (catalogue === undefined) return undefined;
   try {
     return { version, info: catalogue.info };

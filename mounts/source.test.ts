@@ -80,16 +80,37 @@ describe.runIf(shared !== undefined)('a local repository', () => {
     expect(progress).toEqual([]);
   });
 
-  test('brings a new version when it changes, keeps the one before and drops older ones', async () => {
+  test('brings its catalogue up to date in place when it changes, also for those who opened it before', async () => {
     const source = await open(repository);
+    const other = await open(repository);
+    const before = openCatalogue(source.catalogueFile)!;
     expect(await source.refresh({ signal: never })).toMatchObject({ changed: false, info: { version: 1 } });
     for (const version of [2, 3]) {
       addRun(`new/${version}`);
       expect(await source.refresh({ signal: never })).toMatchObject({ changed: true, info: { version } });
       expect(collectionsIn(source.catalogueFile)).toContain(`new/${version}`);
     }
-    expect((await readdir(source.catalogueDirectory)).sort()).toEqual(['catalogue-2.sqlite3', 'catalogue-3.sqlite3', 'current', 'lock']);
+    const files = (await readdir(source.catalogueDirectory)).filter((name) => !/-(wal|shm)$/.test(name)).sort();
+    expect(files).toEqual(['catalogue-1.sqlite3', 'current', 'lock']);
     expect(await currentCatalogueFile(source.catalogueDirectory)).toBe(source.catalogueFile);
+    expect([before.info.version, before.collections().some(({ name }) => name.startsWith('new/'))]).toEqual([1, false]);
+    before.close();
+    expect(await other.refresh({ signal: never })).toMatchObject({ changed: true, info: { version: 3 } });
+  });
+
+  test('is indexed anew when it changed in a way that is not followed: the last two catalogues are kept', async () => {
+    const source = await open(repository);
+    for (const version of [2, 3]) {
+      // Rows are changed in place: nothing came or went.
+      const database = new Database(join(repository, 'gen3.sqlite3'));
+      database.exec(`update file_datastore_records set file_size = file_size + 1 where component = '__NULL_STRING__'`);
+      database.close();
+      expect(await source.refresh({ signal: never })).toMatchObject({ changed: true, info: { version } });
+    }
+    expect((await readdir(source.catalogueDirectory)).filter((name) => name.endsWith('.sqlite3')).sort()).toEqual([
+      'catalogue-2.sqlite3',
+      'catalogue-3.sqlite3',
+    ]);
   });
 
   test('sees what only the write-ahead log holds so far', async () => {
@@ -202,12 +223,14 @@ describe.runIf(shared !== undefined)('a repository behind HTTP', () => {
     await second.refresh({ signal: never });
     expect(downloads()).toBe(1);
 
+    const before = openCatalogue(first.catalogueFile)!;
     addRun('new/run');
     expect(await second.refresh({ signal: never })).toMatchObject({ changed: true, info: { version: 2 } });
     expect(downloads()).toBe(2);
     expect(collectionsIn(second.catalogueFile)).toContain('new/run');
-    // The first one may still serve its version.
-    expect(collectionsIn(first.catalogueFile)).not.toContain('new/run');
+    // Whoever has the first version open still serves it.
+    expect(before.collections().map(({ name }) => name)).not.toContain('new/run');
+    before.close();
   });
 
   test.each([500, 503])('goes on with what was catalogued while the origin answers %i', async (status) => {

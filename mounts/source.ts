@@ -235,7 +235,7 @@ class Source implements OpenedSource {
   }
 
   get catalogueFile(): string {
-    return this.#files.catalogue;
+    return this.#parts.store.catalogueOf(this.#opened.version);
   }
 
   get digestsFile(): string | undefined {

@@ -11,6 +11,7 @@ export { openGen3 } from './readers/gen3/reader.js';
 export type { Gen3ReaderOptions } from './readers/gen3/reader.js';
 export { buildCatalogue, buildCatalogueFrom } from './sqlite/build.js';
 export type { BuildOptions } from './sqlite/build.js';
+export { updateCatalogue } from './sqlite/update.js';
 export { openCatalogue } from './sqlite/open.js';
 export { catalogueSchemaVersion } from './sqlite/schema.js';
 export { parseUniverse } from './universe.js';

@@ -70,6 +70,11 @@ export class TreeContext {
     return view;
   }
 
+  /** The defaults of every view that was asked for, as text: to tell whether another catalogue brings others. */
+  viewDefaults(): ReadonlyMap<ViewRequest, string> {
+    return new Map([...this.#views.values()].map((view) => [{ collections: view.collections, order: view.order }, defaultsText(view)]));
+  }
+
   /** The files of a view, by its hash. */
   files(viewHash: number): KnownFiles {
     let files = this.#files.get(viewHash);
@@ -90,4 +95,8 @@ export class TreeContext {
     this.#blocks.add(block);
     return block;
   }
+}
+
+export function defaultsText({ defaults }: View): string {
+  return JSON.stringify([...defaults]);
 }

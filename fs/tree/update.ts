@@ -2,6 +2,7 @@
 
 import type { Catalogue } from '../../registry/contract.js';
 import type { Invalidation, NodeId } from '../contract.js';
+import { defaultsText } from './context.js';
 import type { TreeContext } from './context.js';
 import { BoxDirectory } from './cutouts.js';
 import { DataIdDirectory } from './data-id-directory.js';
@@ -9,10 +10,12 @@ import { DatasetFile } from './dataset-file.js';
 import { CollectionsDirectory, TypesDirectory } from './directories.js';
 import { type DirectoryNode, listingHash, type TreeNode } from './node.js';
 import { RepositoryDirectory, RepositoryFile } from './repository-files.js';
+import { everything, touchFilter } from './touch-filter.js';
+import type { ViewRequest } from './view.js';
 
 /**
- * Makes `next` the context's catalogue and compares what the kernel was told with what is so now. Types whose fingerprint is unchanged, on a search path
- * that is unchanged, are not looked at.
+ * Makes `next` the context's catalogue and compares what the kernel was told with what is so now. What was not touched is not looked at: where the catalogue was
+ * updated in place, directories and files without a data ID that was; else those of types whose fingerprint is the same.
  */
 export function invalidations(
   context: TreeContext,
@@ -21,29 +24,41 @@ export function invalidations(
   nodes: ReadonlyMap<NodeId, TreeNode>,
 ): Invalidation[] {
   const sameChains = JSON.stringify(former.collections()) === JSON.stringify(next.collections());
+  const defaults = context.viewDefaults();
   context.replaceCatalogue(next);
-  const unchanged = new Set<string>();
-  if (sameChains) {
-    for (const type of next.datasetTypes()) {
-      const before = former.datasetType(type.name);
-      if (before !== undefined && former.fingerprint(before) === next.fingerprint(type)) unchanged.add(type.name);
-    }
-  }
+  // Where a governor has one more value, paths have one more key.
+  const sameDefaults = [...defaults].every(([request, text]) => defaultsNow(context, request) === text);
+  const touched = sameChains && sameDefaults ? touchFilter(former, next) : everything;
   const found: Invalidation[] = [];
   for (const node of nodes.values()) {
     if (node instanceof DataIdDirectory) {
-      if (unchanged.has(node.tree.typeName)) continue;
-      compareDirectory(node, found);
+      if (touched(node)) compareDirectory(node, found);
     } else if (node instanceof TypesDirectory || node instanceof CollectionsDirectory || node instanceof RepositoryDirectory) {
       found.push({ kind: 'node', node: node.id });
       forgetGoneChildren(node, found);
     } else if (node instanceof RepositoryFile) {
       if (node.parent !== undefined) found.push({ kind: 'entry', parent: node.parent.id, name: node.name });
-    } else if (node instanceof DatasetFile && !unchanged.has(next.datasetByUuid(node.uuid)?.type.name ?? '')) {
-      compareFile(node, found);
+    } else if (node instanceof DatasetFile) {
+      const directory = dataIdDirectoryOf(node);
+      if (directory === undefined || touched(directory)) compareFile(node, found);
     }
   }
   return found;
+}
+
+function defaultsNow(context: TreeContext, request: ViewRequest): string | undefined {
+  try {
+    return defaultsText(context.view(request));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The directory of a data ID that a node is in. */
+function dataIdDirectoryOf(node: TreeNode): DataIdDirectory | undefined {
+  let directory = node.parent;
+  while (directory !== undefined && !(directory instanceof DataIdDirectory)) directory = directory.parent;
+  return directory;
 }
 
 function compareDirectory(directory: DataIdDirectory, found: Invalidation[]): void {

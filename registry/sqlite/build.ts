@@ -23,7 +23,7 @@ export interface BuildOptions<Reader extends RepositoryReader = RepositoryReader
   /** {@link CatalogueInfo.version}: one more than that of the catalogue that this one replaces. */
   readonly version: number;
   /** Whether the catalogue is to be updated in place: then it has a write-ahead log, and cannot be copied as one file. Default: no. */
-  readonly updatable?: boolean;
+  readonly updatable?: boolean | undefined;
   /** Looked at after every {@link BuildOptions.onProgress}. */
   readonly signal?: AbortSignal | undefined;
   /** Called with the number of records read so far, every few thousand. */
@@ -127,7 +127,7 @@ class Building {
   }
 }
 
-function checkAborted({ signal, repository }: BuildOptions): void {
+export function checkAborted({ signal, repository }: BuildOptions): void {
   if (signal?.aborted === true) throw new ButlerfsError('interrupted', { what: `reading ${repository}`, cause: signal.reason });
 }
 
@@ -194,7 +194,8 @@ function syncFile(path: string): void {
   }
 }
 
-function writeError(error: unknown, target: string): unknown {
+/** Errors of SQLite and the disk as those of a catalogue being written. */
+export function writeError(error: unknown, target: string): unknown {
   if (error instanceof ButlerfsError || !(error instanceof Error)) return error;
   const code = 'code' in error ? error.code : undefined;
   if (code === 'SQLITE_FULL' || code === 'ENOSPC') {

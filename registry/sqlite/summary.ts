@@ -82,3 +82,16 @@ function governorValues(
     return statement.all([type, collection]).map(([value]) => ({ governor, value }));
   });
 }
+
+/** Makes `collection_governor` anew for one collection, by its counts. */
+export function refreshGovernors(content: ContentRows, collection: number): void {
+  const [first] = slots(1);
+  content.statement('forget governors', () => sql`delete from collection_governor where collection = ${first}`).run([collection]);
+  const held = content.statement('held types', () => sql`select dataset_type from collection_type where collection = ${first} and stored > 0`);
+  const insert = content.insert('collection_governor', ['governor', 'value', 'collection']);
+  for (const [type] of held.all([collection]) as [number][]) {
+    const state = content.types.get(type);
+    if (state === undefined) continue;
+    for (const { governor, value } of governorValues(content, state, type, collection)) insert.run([governor, value, collection]);
+  }
+}

@@ -4,7 +4,8 @@
  *     collections, chains, dataset types     read whole: they are few
  *     rows that came                         by their numbers, which are greater than the last one
  *     rows that went                         where a table has not as many rows as it had, and as came: runs and collections whose numbers of rows are not those
- *                                            of the catalogue are compared with it, row by row. So rows are found too that were changed in place meanwhile
+ *                                            of the catalogue are compared with it, row by row; all are where the numbers do not tell. So rows are found too
+ *                                            that were changed in place meanwhile
  *     rows changed in place, alone           the whole is read again where the registry changed and nothing of the above did (the caller sees to that), and in any
  *                                            case when the last whole reading is {@link longest} ago
  *
@@ -81,11 +82,11 @@ class Gen3Changes {
       if (this.hasLost('dataset')) {
         for (const change of this.#compareDatasets()) {
           if (change.kind === 'dataset-gone') lostFiles += change.files;
-          yield change.kind === 'dataset-gone' ? { kind: 'dataset-gone', uuid: change.uuid } : change;
+          yield change.kind === 'dataset-gone' ? { kind: change.kind, uuid: change.uuid } : change;
         }
       }
       if (this.#lostFiles() !== lostFiles) yield* this.#compareFiles();
-      for (const table of tables) if (this.hasLost(table.table)) yield* this.#compareTable(table, types);
+      for (const table of tables) if (this.hasLost(table.table)) yield* this.#compareTable(table);
       onEnd(cursorOf(this.#parts, this.#cursor.readAt));
     } catch (error) {
       throw registryError(error, this.#source.where);
@@ -139,15 +140,16 @@ class Gen3Changes {
     }
   }
 
-  /** Datasets of runs that have not as many as the catalogue. */
-  *#compareDatasets(): IterableIterator<Exclude<RepositoryChange, { kind: 'dataset-gone' }> | DatasetGone> {
+  /** Datasets of runs that have fewer than in the catalogue. */
+  *#compareDatasets(): IterableIterator<NewDataset | DatasetGone> {
     const found = new Map<number, number>();
     for (const [run, count] of this.#source.all(`select run_id, count(*) from ${this.#source.table('dataset')} group by run_id`))
       found.set(Number(run), Number(count));
     const known = this.#known.datasetCounts();
-    for (const run of new Set([...found.keys(), ...known.keys()])) {
-      if (found.get(run) === known.get(run)) continue;
-      const differences: (Exclude<RepositoryChange, { kind: 'dataset-gone' }> | DatasetGone)[] = [];
+    const runs = [...new Set([...found.keys(), ...known.keys()])];
+    const lost = runs.map((run) => ({ part: run, lost: (known.get(run) ?? 0) - (found.get(run) ?? 0) }));
+    for (const run of partsToCompare(lost, this.#lost('dataset'))) {
+      const differences: (NewDataset | DatasetGone)[] = [];
       const rows = this.#source.rows(`${this.#datasetQuery} where d.run_id = ? order by d.id`, run);
       for (const { here, there } of byUuid(this.#known.datasets(run), rows, (row) => String(row[0]))) {
         if (there.length === 0) differences.push({ kind: 'dataset-gone', uuid: here[0]!.uuid, files: here[0]!.files });
@@ -172,9 +174,8 @@ class Gen3Changes {
     }
   }
 
-  /** Collections that have not as many memberships as in the catalogue. */
-  *#compareTable(table: MembershipTable, types: readonly TypeRow[]): IterableIterator<RepositoryChange> {
-    void types;
+  /** Collections that have fewer memberships than in the catalogue. */
+  *#compareTable(table: MembershipTable): IterableIterator<RepositoryChange> {
     const name = this.#source.table(table.table);
     const counted = table.certified ? 'where not (timespan_begin >= timespan_end)' : '';
     const found = new Map<string, number>();
@@ -184,12 +185,12 @@ class Gen3Changes {
       found.set(`${String(type)} ${String(collection)}`, Number(count));
     const kinds = table.certified ? '4' : '1, 2';
     const collections = this.#source.all(`select collection_id from ${this.#source.table('collection')} where type in (${kinds})`);
-    for (const type of table.types) {
-      for (const collection of collections.map(([id]) => Number(id))) {
-        if (this.#known.membershipCount(type, collection) === (found.get(`${type} ${collection}`) ?? 0)) continue;
-        yield* this.#compareCollection(table, type, collection);
-      }
-    }
+    const pairs = table.types.flatMap((type) => collections.map(([id]) => ({ type, collection: Number(id) })));
+    const lost = pairs.map((part) => {
+      const { type, collection } = part;
+      return { part, lost: this.#known.membershipCount(type, collection) - (found.get(`${type} ${collection}`) ?? 0) };
+    });
+    for (const { type, collection } of partsToCompare(lost, this.#lost(table.table))) yield* this.#compareCollection(table, type, collection);
   }
 
   /** All differences before the first is given: the catalogue is not asked while it is changed. */
@@ -208,6 +209,14 @@ class Gen3Changes {
     return [...gone, ...came];
   }
 }
+
+/** Those that lost something, where that explains all that the table lost; else rows were changed in place as well, and all are. */
+function partsToCompare<Part>(parts: readonly { readonly part: Part; readonly lost: number }[], lost: number): Part[] {
+  const isExplained = parts.every((each) => each.lost >= 0) && parts.reduce((sum, each) => sum + each.lost, 0) === lost;
+  return parts.filter((each) => !isExplained || each.lost !== 0).map(({ part }) => part);
+}
+
+type NewDataset = Extract<RepositoryChange, { readonly kind: 'dataset' }>;
 
 interface DatasetGone {
   readonly kind: 'dataset-gone';
