@@ -12,7 +12,8 @@ import { butlerYaml, RegistryWriter } from '../scripts/repository/registry.js';
 import { tagsTableName } from '../scripts/repository/schema.js';
 
 const BANDS = ['g', 'r', 'i', 'z', 'y'];
-const PATCHES = 81;
+/** Patches of a tract. */
+export const PATCHES = 81;
 const DETECTORS = 100;
 const COADD_TYPES = ['deepCoadd_calexp', 'deepCoadd_meas', 'deepCoadd_forced_src'];
 const VISIT_TYPES = ['calexp', 'src'];
@@ -46,29 +47,73 @@ export function generateRegistry(root: string, datasets: number): GeneratedRegis
   const visitTypes = VISIT_TYPES.map((name) => registry.datasetType(name, 'ExposureF', ['instrument', 'detector', 'visit']));
   registry.transaction(() => {
     writeInstrument(registry, BANDS, [...Array(DETECTORS).keys()]);
-    writeSkyMap(registry, [...Array(tracts).keys()].map((index) => FIRST_TRACT + index));
+    writeSkyMap(
+      registry,
+      [...Array(tracts).keys()].map((index) => FIRST_TRACT + index),
+    );
   });
   registry.close();
   const database = new Database(file);
   try {
-    for (const pragma of ['journal_mode = off', 'synchronous = off', `cache_size = -${PAGE_CACHE}`, 'foreign_keys = off']) database.pragma(pragma);
+    for (const pragma of ['journal_mode = off', 'synchronous = off', `cache_size = -${PAGE_CACHE}`, 'foreign_keys = off'])
+      database.pragma(pragma);
     database.exec('begin');
     database.exec(`insert into visit (instrument, id, day_obs, physical_filter, name)
       with recursive n(i) as (select 0 union all select i + 1 from n where i < ${visits - 1})
       select '${INSTRUMENT}', ${FIRST_VISIT} + i, 20260101 + i / 800, 'Demo-' || substr('grizy', 1 + i % 5, 1), 'v' || i from n`);
     for (const { id, name, dimensionsKey } of coadds) {
-      insertDatasets(database, { id, name, tags: tagsTableName(dimensionsKey), count: tracts * PATCHES * BANDS.length, columns: 'skymap, tract, patch, band' }, coaddExpressions);
+      insertDatasets(
+        database,
+        { id, name, tags: tagsTableName(dimensionsKey), count: tracts * PATCHES * BANDS.length, columns: 'skymap, tract, patch, band' },
+        coaddExpressions,
+      );
     }
     for (const { id, name, dimensionsKey } of visitTypes) {
-      insertDatasets(database, { id, name, tags: tagsTableName(dimensionsKey), count: visits * DETECTORS, columns: 'instrument, visit, detector' }, visitExpressions);
+      insertDatasets(
+        database,
+        { id, name, tags: tagsTableName(dimensionsKey), count: visits * DETECTORS, columns: 'instrument, visit, detector' },
+        visitExpressions,
+      );
     }
+    for (const { id } of [...coadds, ...visitTypes]) database.exec(`insert into collection_summary_dataset_type values (1, ${id})`);
+    database.exec(`insert into collection_summary_instrument values (1, '${INSTRUMENT}')`);
+    database.exec(`insert into collection_summary_skymap values (1, '${SKYMAP}')`);
     database.exec('create index dataset_fkidx_run_id on dataset (run_id)');
-    for (const key of [coadds[0]!, visitTypes[0]!].map(({ dimensionsKey }) => tagsTableName(dimensionsKey))) database.exec(`create index ${key}_fkidx_collection_id on ${key} (collection_id)`);
+    for (const key of [coadds[0]!, visitTypes[0]!].map(({ dimensionsKey }) => tagsTableName(dimensionsKey)))
+      database.exec(`create index ${key}_fkidx_collection_id on ${key} (collection_id)`);
     database.exec('commit');
   } finally {
     database.close();
   }
   return { file, datasets: tracts * IN_TRACT + visits * IN_VISIT, tract: FIRST_TRACT, collection: RUN };
+}
+
+/** Adds visits, with that many datasets `calexp` at most. */
+export function addDatasets({ file }: GeneratedRegistry, datasets: number): void {
+  const database = new Database(file);
+  try {
+    database.pragma('foreign_keys = off');
+    const [id, tags] = database.prepare("select id, tag_association_table from dataset_type where name = 'calexp'").raw().get() as [
+      number,
+      string,
+    ];
+    const last = database.prepare(`select max(visit) from ${tags}`).pluck().get() as number;
+    const count = Math.floor(datasets / DETECTORS);
+    database.exec('begin');
+    database.exec(`insert into visit (instrument, id, day_obs, physical_filter, name)
+      with recursive n(i) as (select 1 union all select i + 1 from n where i < ${count})
+      select '${INSTRUMENT}', ${last} + i, 20270101, 'Demo-g', 'v' || (${last} + i) from n`);
+    const first = (last + 1 - FIRST_VISIT) * DETECTORS;
+    insertDatasets(
+      database,
+      { id, name: 'calexp', tags, count: count * DETECTORS, columns: 'instrument, visit, detector' },
+      visitExpressions,
+      first,
+    );
+    database.exec('commit');
+  } finally {
+    database.close();
+  }
 }
 
 interface Expressions {
@@ -92,15 +137,24 @@ const visitExpressions: Expressions = {
 
 function insertDatasets(
   database: Database,
-  { id, name, tags, count, columns }: { readonly id: number; readonly name: string; readonly tags: string; readonly count: number; readonly columns: string },
+  {
+    id,
+    name,
+    tags,
+    count,
+    columns,
+  }: { readonly id: number; readonly name: string; readonly tags: string; readonly count: number; readonly columns: string },
   { values, path }: Expressions,
+  firstNumber = 0,
 ): void {
   const first = (database.prepare('select coalesce(max(rowid), 0) from dataset').pluck().get() as number) + 1;
   database.exec(`insert into dataset (rowid, id, dataset_type_id, ingest_date, run_id)
     with recursive n(i) as (select 0 union all select i + 1 from n where i < ${count - 1})
     select ${first} + i, lower(hex(randomblob(16))), ${id}, 1767268837000000000 + i, 1 from n`);
-  const numbered = `(select id, rowid - ${first} as i from dataset where rowid >= ${first})`;
-  database.exec(`insert into ${tags} (dataset_type_id, dataset_id, collection_id, ${columns}) select ${id}, id, 1, ${values} from ${numbered}`);
+  const numbered = `(select id, rowid - ${first} + ${firstNumber} as i from dataset where rowid >= ${first})`;
+  database.exec(
+    `insert into ${tags} (dataset_type_id, dataset_id, collection_id, ${columns}) select ${id}, id, 1, ${values} from ${numbered}`,
+  );
   database.exec(`insert into file_datastore_records
     select id, ${path(name)}, 'lsst.obs.base.formatters.fitsExposure.FitsExposureFormatter', 'ExposureF', '__NULL_STRING__', lower(hex(randomblob(64))), 1000000 + i
     from ${numbered}`);

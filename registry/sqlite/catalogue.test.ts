@@ -289,25 +289,6 @@ describe('what a catalogue knows beside datasets', () => {
     expect(catalogue.dimensionValues('detector', 10, new Map([['instrument', 'HSC']]))).toEqual([1, 4]);
   });
 
-  it('tells what changed by type', () => {
-    const fingerprints = (extra: RepositoryRecord[], reverse = false): string[] => {
-      const rows = [dataset(1), dataset(2, { type: 2 }), membership(1, ['HSC', 1, 1]), membership(2, ['HSC', 2, 2], { type: 2 }), ...extra];
-      const sorted = reverse ? [...rows].sort((a, b) => (a.kind === b.kind ? -1 : a.kind < b.kind ? -1 : 1)) : rows;
-      const made = catalogueFrom(
-        universe(),
-        collection(1, 'run'),
-        datasetType(1, 'a', ['visit', 'detector']),
-        datasetType(2, 'b', ['visit', 'detector']),
-        ...sorted,
-      );
-      return made.datasetTypes().map((type) => made.fingerprint(type));
-    };
-    const [a, b] = fingerprints([]);
-    expect(fingerprints([], true)).toEqual([a, b]);
-    expect(fingerprints([membership(2, ['HSC', 2, 2], { type: 2, collection: 9 })])).toEqual([a, expect.not.stringMatching(b!)]);
-    expect(fingerprints([dataset(3), membership(3, ['HSC', 1, 2])])).toEqual([expect.not.stringMatching(a!), b]);
-  });
-
   it('tells datasets by UUID, and nothing for what is none', () => {
     expect(catalogue.datasetByUuid(uuidOf(1))!.key).toBe(1);
     expect([uuidOf(77), 'x', "' or 1=1"].map((uuid) => catalogue.datasetByUuid(uuid))).toEqual([undefined, undefined, undefined]);

@@ -140,10 +140,7 @@ export class SqliteCatalogue implements Catalogue {
     if (type === undefined || collection === undefined) return undefined;
     const reader = new RowReader(type, new Map(), true);
     const rows = this.#statements.get(`dataset ${type.membership} ${type.isCalibration}`, () =>
-      reader
-        .select()
-        .where('m.id', '=', new Slot(0))
-        .where('d.shape', '>', sql.lit(Shape.UNSTORED)),
+      reader.select().where('m.id', '=', new Slot(0)).where('d.shape', '>', sql.lit(Shape.UNSTORED)),
     );
     const [row] = reader.read(rows.all([key]), this.#collectionsById);
     return row === undefined ? undefined : this.#complete(type, row, collection.name);

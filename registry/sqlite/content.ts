@@ -187,7 +187,10 @@ export class ContentRows {
     this.statement('forget files', () => builder.deleteFrom('dataset_file').where('dataset', '=', new Slot(0))).run([key]);
     const [shape, location, size, checksum, extension, which] = slots(6);
     this.statement('set files', () =>
-      builder.updateTable('dataset').set({ shape, location, size, checksum, extension, shared: sql.lit(0) }).where('key', '=', which!),
+      builder
+        .updateTable('dataset')
+        .set({ shape, location, size, checksum, extension, shared: sql.lit(0) })
+        .where('key', '=', which!),
     ).run([...inRow(files), key]);
     if (!isPlain(files)) this.addFiles(key, files);
   }

@@ -8,7 +8,14 @@ import type { StoredInformation } from './information.js';
 import { storedLocation } from './schema.js';
 import { slots } from './statements.js';
 
-type FileRow = readonly [component: string, location: string, member: string | null, size: number | null, checksum: string | null, extension: string | null];
+type FileRow = readonly [
+  component: string,
+  location: string,
+  member: string | null,
+  size: number | null,
+  checksum: string | null,
+  extension: string | null,
+];
 
 export class FileTotals {
   readonly #content: ContentRows;
@@ -47,9 +54,12 @@ export class FileTotals {
   /** Files of a dataset as they were given, sorted by component. */
   of(key: number): StoredFile[] {
     const [first] = slots(1);
-    const statement = this.#content.statement('files of', () => sql`
+    const statement = this.#content.statement(
+      'files of',
+      () => sql`
       select '', location, null, size, nullif(lower(hex(checksum)), ''), extension from dataset where key = ${first} and location is not null
-      union all select component, location, member, size, nullif(lower(hex(checksum)), ''), extension from dataset_file where dataset = ${first} order by 1`);
+      union all select component, location, member, size, nullif(lower(hex(checksum)), ''), extension from dataset_file where dataset = ${first} order by 1`,
+    );
     return (statement.all([key]) as unknown as FileRow[]).map(([component, stored, member, size, checksum, extension]) => {
       const location = stored.startsWith('/') ? stored.slice(1) : stored;
       return {
@@ -65,11 +75,14 @@ export class FileTotals {
 
   #count(location: string, sign: 1 | -1): void {
     const [first] = slots(1);
-    const statement = this.#content.statement('facts of file', () => sql`
+    const statement = this.#content.statement(
+      'facts of file',
+      () => sql`
       select count(*), max(size) from (
         select size from dataset where location = ${first}
         union all select iif(member is null, size, null) from dataset_file where location = ${first}
-        union all select size from own_file where location = ${first})`);
+        union all select size from own_file where location = ${first})`,
+    );
     const [rows, size] = statement.get([location]) as [number, number | null];
     if (rows === 0) return;
     this.#files += sign;
@@ -82,6 +95,8 @@ export class FileTotals {
     const [count] = this.#content.statement('sharers', () => sql`select ${rows}`).get([location]) as [number];
     if (count < 2) return;
     for (const table of ['dataset', 'dataset_file'])
-      this.#content.statement(`share ${table}`, () => sql`update ${sql.table(table)} set shared = 1 where location = ${first} and shared = 0`).run([location]);
+      this.#content
+        .statement(`share ${table}`, () => sql`update ${sql.table(table)} set shared = 1 where location = ${first} and shared = 0`)
+        .run([location]);
   }
 }

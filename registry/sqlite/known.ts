@@ -24,13 +24,17 @@ export class KnownRows implements KnownContent {
     const files = sql`case d.shape when ${sql.lit(Shape.SEVERAL)} then (select count(*) from dataset_file where dataset = d.key) else d.shape end`;
     const where = run === undefined ? sql`` : sql`where d.run = ${new Slot(0)}`;
     const query = this.#content.prepare(sql`select lower(hex(d.uuid)), ${files} from dataset as d ${where} order by d.uuid`);
-    for (const [uuid, count] of query.iterate(run === undefined ? [] : [run]) as IterableIterator<[string, number]>) yield { uuid, files: count };
+    for (const [uuid, count] of query.iterate(run === undefined ? [] : [run]) as IterableIterator<[string, number]>)
+      yield { uuid, files: count };
   }
 
   membershipCount(type: number, collection: number): number {
     const [first, second] = slots(2);
-    const statement = this.#content.statement('held', () => sql`
-      select registered from collection_type where dataset_type = ${first} and collection = ${second}`);
+    const statement = this.#content.statement(
+      'held',
+      () => sql`
+      select registered from collection_type where dataset_type = ${first} and collection = ${second}`,
+    );
     return ((statement.get([type, collection])?.[0] as number | undefined) ?? 0) + this.#pending(type, collection);
   }
 
@@ -41,7 +45,10 @@ export class KnownRows implements KnownContent {
     const dimensions = state.group.required.map((name) => sql.ref(`m.${dimensionColumn(name)}`));
     const query = this.#content.prepare(sql`
       select lower(hex(d.uuid)), c.type = 'CALIBRATION', cast(nullif(m.valid_begin, ${sql.raw(String(unboundedBegin))}) as text), cast(m.valid_end as text)
-        ${sql.join(dimensions.map((column) => sql`, ${column}`), sql``)}
+        ${sql.join(
+          dimensions.map((column) => sql`, ${column}`),
+          sql``,
+        )}
       from ${sql.table(state.table)} as m join dataset as d on d.key = m.dataset join collection as c on c.id = m.collection
       where m.dataset_type = ${first} and m.collection = ${second} order by d.uuid`);
     for (const [uuid, certified, begin, end, ...dataId] of query.iterate([type, collection]) as IterableIterator<

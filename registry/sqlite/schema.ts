@@ -155,8 +155,16 @@ export function fixedTables(): CompiledQuery[] {
       .addPrimaryKeyConstraint('collection_governor_key', ['governor', 'value', 'collection'])
       .modifyEnd(sql`without rowid`),
     // Few rows each, or none: what needs a second look is found without a scan.
-    schema.createIndex('dataset_unstored').on('dataset').column('key').where(sql<boolean>`shape = ${sql.lit(Shape.UNSTORED)}`),
-    schema.createIndex('dataset_several').on('dataset').column('key').where(sql<boolean>`shape = ${sql.lit(Shape.SEVERAL)}`),
+    schema
+      .createIndex('dataset_unstored')
+      .on('dataset')
+      .column('key')
+      .where(sql<boolean>`shape = ${sql.lit(Shape.UNSTORED)}`),
+    schema
+      .createIndex('dataset_several')
+      .on('dataset')
+      .column('key')
+      .where(sql<boolean>`shape = ${sql.lit(Shape.SEVERAL)}`),
     schema.createIndex('dataset_file_location').on('dataset_file').column('location'),
   ].map((table) => table.compile());
 }

@@ -66,15 +66,22 @@ export class CatalogueStructure {
   #setCollection({ id, name, type, doc }: RecordOf<'collection'>): void {
     this.#seen?.collections.add(id);
     const [first, second, third, fourth] = slots(4);
-    const [found] = this.#content.statement('collection', () => sql`select type from collection where id = ${first}`).all([id]) as [string][];
+    const [found] = this.#content.statement('collection', () => sql`select type from collection where id = ${first}`).all([id]) as [
+      string,
+    ][];
     if (found !== undefined && found[0] !== type) throw notInPlace(`collection '${name}' is of another type`);
     // Names may go from one collection to another.
-    const holder = this.#content.statement('holder', () => sql`select id from collection where name = ${first} and id <> ${second}`).get([name, id]);
+    const holder = this.#content
+      .statement('holder', () => sql`select id from collection where name = ${first} and id <> ${second}`)
+      .get([name, id]);
     if (holder !== undefined) throw notInPlace(`the name '${name}' is that of another collection`);
     const { changes } = this.#content
-      .statement('set collection', () => sql`
+      .statement(
+        'set collection',
+        () => sql`
         insert into collection (id, name, type, doc) values (${first}, ${second}, ${third}, ${fourth})
-        on conflict (id) do update set name = excluded.name, doc = excluded.doc where name is not excluded.name or doc is not excluded.doc`)
+        on conflict (id) do update set name = excluded.name, doc = excluded.doc where name is not excluded.name or doc is not excluded.doc`,
+      )
       .run([id, name, type, doc]);
     if (changes > 0) this.#events.touched();
   }
@@ -83,9 +90,12 @@ export class CatalogueStructure {
     this.#seen?.links.add(`${parent} ${position}`);
     const [first, second, third] = slots(3);
     const { changes } = this.#content
-      .statement('set chain', () => sql`
+      .statement(
+        'set chain',
+        () => sql`
         insert into collection_chain (parent, position, child) values (${first}, ${second}, ${third})
-        on conflict (parent, position) do update set child = excluded.child where child <> excluded.child`)
+        on conflict (parent, position) do update set child = excluded.child where child <> excluded.child`,
+      )
       .run([parent, position, child]);
     if (changes > 0) this.#events.touched();
   }

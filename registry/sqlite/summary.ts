@@ -87,7 +87,10 @@ function governorValues(
 export function refreshGovernors(content: ContentRows, collection: number): void {
   const [first] = slots(1);
   content.statement('forget governors', () => sql`delete from collection_governor where collection = ${first}`).run([collection]);
-  const held = content.statement('held types', () => sql`select dataset_type from collection_type where collection = ${first} and stored > 0`);
+  const held = content.statement(
+    'held types',
+    () => sql`select dataset_type from collection_type where collection = ${first} and stored > 0`,
+  );
   const insert = content.insert('collection_governor', ['governor', 'value', 'collection']);
   for (const [type] of held.all([collection]) as [number][]) {
     const state = content.types.get(type);

@@ -8,7 +8,16 @@ import { columnsOf, ContentRows } from './content.js';
 import type { MembershipState } from './content.js';
 import type { Database } from './driver.js';
 import { joinRecords, planImplied } from './implied.js';
-import { createRecordTable, datasetIndexes, firstAssociation, fixedTables, membershipIndexes, recordTable, Shape, unboundedBegin } from './schema.js';
+import {
+  createRecordTable,
+  datasetIndexes,
+  firstAssociation,
+  fixedTables,
+  membershipIndexes,
+  recordTable,
+  Shape,
+  unboundedBegin,
+} from './schema.js';
 import { builder } from './statements.js';
 import { finishCatalogue } from './writer.js';
 import type { CatalogueFacts } from './writer.js';
@@ -48,7 +57,11 @@ export function takeOver(database: Database, attached: AttachedRepository, { whe
     associations.set(state, first + table.last + 1);
   }
   const { uuid, location } = datasetIndexes();
-  for (const index of [uuid, location, ...[...content.memberships.values()].flatMap(({ table, group }) => membershipIndexes(table, group))]) {
+  for (const index of [
+    uuid,
+    location,
+    ...[...content.memberships.values()].flatMap(({ table, group }) => membershipIndexes(table, group)),
+  ]) {
     content.execute(index);
     advance(0);
   }
@@ -114,7 +127,12 @@ function takeMemberships(
 }
 
 /** Runs a statement over numbered rows, some at a time; gives how many rows it wrote. */
-function inParts(database: Database, text: string, { first, last }: Pick<NumberedQuery, 'first' | 'last'>, advance: (rows: number) => void): number {
+function inParts(
+  database: Database,
+  text: string,
+  { first, last }: Pick<NumberedQuery, 'first' | 'last'>,
+  advance: (rows: number) => void,
+): number {
   const statement = database.prepare<[number, number]>(text);
   let written = 0;
   for (let from = first; from <= last; from += rowsAtATime) {

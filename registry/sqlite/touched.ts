@@ -99,7 +99,8 @@ export function readTouched(database: Database, version: number): Touched {
     else touched.dataIds?.set(dataId, JSON.parse(dataId) as DataIdValue[]);
   }
   const named = [...types].map(
-    ([name, { dataIds, collections }]) => [name, { dataIds: dataIds === undefined ? undefined : [...dataIds.values()], collections }] as const,
+    ([name, { dataIds, collections }]) =>
+      [name, { dataIds: dataIds === undefined ? undefined : [...dataIds.values()], collections }] as const,
   );
   return { structure, types: new Map(named) };
 }

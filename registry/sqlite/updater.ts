@@ -11,7 +11,16 @@ import { readInformation, writeInformation } from './information.js';
 import type { StoredInformation } from './information.js';
 import { KnownRows } from './known.js';
 import { notInPlace } from './not-in-place.js';
-import { dimensionColumn, firstAssociation, membershipIndexes, recordField, recordTable, Shape, storedLocation, unboundedBegin } from './schema.js';
+import {
+  dimensionColumn,
+  firstAssociation,
+  membershipIndexes,
+  recordField,
+  recordTable,
+  Shape,
+  storedLocation,
+  unboundedBegin,
+} from './schema.js';
 import { slots } from './statements.js';
 import { CatalogueStructure } from './structure.js';
 import { refreshGovernors } from './summary.js';
@@ -154,10 +163,13 @@ export class CatalogueUpdater {
     const stored = storedLocation(location);
     this.#files.changing(stored, () => {
       this.#content
-        .statement('own file', () => sql`
+        .statement(
+          'own file',
+          () => sql`
           insert into own_file (location, size, checksum) values (${first}, ${second}, ${third})
           on conflict (location) do update set size = excluded.size, checksum = excluded.checksum
-          where size is not excluded.size or checksum is not excluded.checksum`)
+          where size is not excluded.size or checksum is not excluded.checksum`,
+        )
         .run([stored, size, digestOf(checksum)]);
     });
   }
@@ -213,8 +225,11 @@ export class CatalogueUpdater {
             where m.dataset_type = ${type} and m.collection = ${collection}${sql.join(where, sql``)}) as n
           where t.id = n.id and (${sql.join(differs, sql` or `)})`;
       });
-      const pairs = this.#content.statement(`pairs ${number}`, () => sql`
-        select dataset_type, collection from collection_type where dataset_type in (select id from dataset_type where membership = ${sql.lit(number)})`);
+      const pairs = this.#content.statement(
+        `pairs ${number}`,
+        () => sql`
+        select dataset_type, collection from collection_type where dataset_type in (select id from dataset_type where membership = ${sql.lit(number)})`,
+      );
       const given = direct.map((dimension) => fields[recordField(element, dimension)]);
       for (const [typeId, collectionId] of [...pairs.all(), ...this.#newPairs(number)] as [number, number][]) {
         if (update.run([typeId, collectionId, ...given]).changes > 0) this.#touches.all(typeId, collectionId);
@@ -291,11 +306,17 @@ export class CatalogueUpdater {
   #membershipsOf({ key, type }: Pick<DatasetState, 'key' | 'type'>): MembershipRow[] {
     const { table, group } = this.#content.typeOf(type);
     const [first] = slots(1);
-    const columns = sql.join(group.required.map((name) => sql`, ${sql.ref(dimensionColumn(name))}`), sql``);
+    const columns = sql.join(
+      group.required.map((name) => sql`, ${sql.ref(dimensionColumn(name))}`),
+      sql``,
+    );
     const select = sql`select id, dataset_type, collection${columns} from ${sql.table(table)}`;
-    const statement = this.#content.statement(`memberships ${table}`, () => sql`
+    const statement = this.#content.statement(
+      `memberships ${table}`,
+      () => sql`
       ${select} where id = ${first} union all
-      ${select} where dataset = ${first} and id >= ${sql.lit(firstAssociation)}`);
+      ${select} where dataset = ${first} and id >= ${sql.lit(firstAssociation)}`,
+    );
     return (statement.all([key]) as [number, number, number, ...DataIdValue[]][]).map(([id, typeId, collection, ...dataId]) => ({
       id,
       type: typeId,
@@ -336,8 +357,11 @@ export class CatalogueUpdater {
   #beginOf({ type }: DatasetState, { id }: MembershipRow): bigint {
     const { table } = this.#content.typeOf(type);
     const [first] = slots(1);
-    const statement = this.#content.statement(`begin ${table}`, () => sql`
-      select cast(valid_begin as text) from ${sql.table(table)} where id = ${first}`);
+    const statement = this.#content.statement(
+      `begin ${table}`,
+      () => sql`
+      select cast(valid_begin as text) from ${sql.table(table)} where id = ${first}`,
+    );
     return BigInt(statement.get([id])![0] as string);
   }
 
@@ -380,10 +404,14 @@ export class CatalogueUpdater {
     const { table } = this.#content.typeOf(type);
     const [first, second] = slots(2);
     const [stored, registered] = this.#content
-      .prepare(sql`select coalesce(sum(stored), 0), count(*) from ${sql.table(table)} where dataset_type = ${first} and collection = ${second}`)
+      .prepare(
+        sql`select coalesce(sum(stored), 0), count(*) from ${sql.table(table)} where dataset_type = ${first} and collection = ${second}`,
+      )
       .get([type, collection]) as [number, number];
     if (registered === 0) return;
-    this.#content.prepare(sql`delete from ${sql.table(table)} where dataset_type = ${first} and collection = ${second}`).run([type, collection]);
+    this.#content
+      .prepare(sql`delete from ${sql.table(table)} where dataset_type = ${first} and collection = ${second}`)
+      .run([type, collection]);
     this.#count(type, collection, -stored, -registered);
     this.#touches.all(type, collection);
   }

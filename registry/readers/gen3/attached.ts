@@ -32,7 +32,9 @@ export function attachRegistry(database: Database, file: string, parts: Gen3Part
   database.prepare(`attach ? as ${schema}`).run(file);
   database.pragma(`${schema}.cache_size = -${pageCache}`);
   database.function('butlerfs_time', { deterministic: true }, (text: unknown) => ingestTime(text));
-  database.function('butlerfs_plain', { deterministic: true }, (path: unknown) => (typeof path === 'string' && !awkward.test(path) ? path : null));
+  database.function('butlerfs_plain', { deterministic: true }, (path: unknown) =>
+    typeof path === 'string' && !awkward.test(path) ? path : null,
+  );
   database.function('butlerfs_base64', { deterministic: true }, (bytes: unknown) => (bytes as Buffer).toString('base64'));
   const source = new RegistrySource(database, schema, parts.source.where);
   const attached = { ...parts, source, universe: readUniverse(source) };

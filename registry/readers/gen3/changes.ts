@@ -2,7 +2,7 @@
  * What changed in a Gen3 registry since a cursor (./cursor.ts).
  *
  *     collections, chains, dataset types     read whole: they are few
- *     rows that came                         by their numbers, which are greater than the last one
+ *     rows that came                         by their numbers, which are greater than the last one that is still the same
  *     rows that went                         where a table has not as many rows as it had, and as came: runs and collections whose numbers of rows are not those
  *                                            of the catalogue are compared with it, row by row; all are where the numbers do not tell. So rows are found too
  *                                            that were changed in place meanwhile
@@ -13,8 +13,7 @@
  */
 
 import type { KnownContent, RepositoryChange, RepositoryRecord } from '../../contract.js';
-import { countRows, cursorOf, parseCursor, rowDigest } from './cursor.js';
-import type { Gen3Cursor, TableMark } from './cursor.js';
+import { countRows, cursorOf, parseCursor, placeIn } from './cursor.js';
 import { datasetOf, structureRecords } from './reader.js';
 import type { Gen3Parts } from './reader.js';
 import { membershipOf, membershipQuery, recordOf } from './rows.js';
@@ -40,10 +39,13 @@ export function readChanges(
   const cursor = parseCursor(text, parts);
   if (cursor === undefined || Date.now() - cursor.readAt > longest || Date.now() < cursor.readAt) return undefined;
   try {
-    for (const [table, { last, digest }] of Object.entries(cursor.tables)) {
-      if (!source.hasTable(table) || rowDigest(source, table, last) !== digest) return undefined;
+    const places = new Map<string, TablePlace>();
+    for (const [table, marks] of Object.entries(cursor.tables)) {
+      const place = source.hasTable(table) ? placeIn(source, table, marks) : undefined;
+      if (place === undefined) return undefined;
+      places.set(table, place);
     }
-    const changes = new Gen3Changes(parts, cursor, known);
+    const changes = new Gen3Changes(parts, { readAt: cursor.readAt, places }, known);
     const elements = universe.elements.map(({ name }) => name).filter((name) => recordColumns(source, name).length > 0);
     if (elements.some((name) => changes.hasLost(name))) return undefined;
     return changes.all(elements, onEnd);
@@ -52,16 +54,24 @@ export function readChanges(
   }
 }
 
-const nothing: TableMark = { last: 0, digest: '', count: 0 };
+type TablePlace = NonNullable<ReturnType<typeof placeIn>>;
+
+const nothing: TablePlace = { last: 0, digest: '', count: 0, isEnd: true };
+
+/** A cursor, as far as it still holds. */
+interface Since {
+  readonly readAt: number;
+  readonly places: ReadonlyMap<string, TablePlace>;
+}
 
 class Gen3Changes {
   readonly #parts: Gen3Parts;
   readonly #source: RegistrySource;
-  readonly #cursor: Gen3Cursor;
+  readonly #cursor: Since;
   readonly #known: KnownContent;
   readonly #stored: StoredFiles;
 
-  constructor(parts: Gen3Parts, cursor: Gen3Cursor, known: KnownContent) {
+  constructor(parts: Gen3Parts, cursor: Since, known: KnownContent) {
     this.#parts = parts;
     this.#source = parts.source;
     this.#cursor = cursor;
@@ -98,32 +108,39 @@ class Gen3Changes {
     return this.#lost(table) !== 0;
   }
 
-  #lost(table: string): number {
-    const { last, count } = this.#mark(table);
+  /** How many rows; undefined where that is not known, because the last rows are others. */
+  #lost(table: string): number | undefined {
+    const { last, count, isEnd } = this.#place(table);
+    if (!isEnd) return undefined;
     const [[came]] = this.#source.all(`select count(*) from ${this.#source.table(table)} where rowid > ${last}`) as unknown as [[bigint]];
     return count + Number(came) - countRows(this.#source, table);
   }
 
-  #lostFiles(): number {
-    return this.#stored.stores.reduce((sum, { table }) => sum + this.#lost(table), 0);
+  #lostFiles(): number | undefined {
+    const lost = this.#stored.stores.map(({ table }) => this.#lost(table));
+    return lost.includes(undefined) ? undefined : lost.reduce<number>((sum, each) => sum + each!, 0);
   }
 
-  #mark(table: string): TableMark {
-    return this.#cursor.tables[table] ?? nothing;
+  #place(table: string): TablePlace {
+    return this.#cursor.places.get(table) ?? nothing;
   }
 
   *#newRecords(element: string): IterableIterator<RepositoryChange> {
     const columns = recordColumns(this.#source, element);
     const query = `select ${columns.map(quote).join(', ')} from ${this.#source.table(element)} where rowid > ?`;
-    for (const row of this.#source.rows(query, this.#mark(element).last)) yield recordOf(element, columns, row);
+    for (const row of this.#source.rows(query, this.#place(element).last)) yield recordOf(element, columns, row);
   }
 
   *#newDatasets(): IterableIterator<RepositoryChange> {
-    const { last } = this.#mark('dataset');
+    const { last } = this.#place('dataset');
     for (const row of this.#source.rows(`${this.#datasetQuery} where d.rowid > ?`, last)) yield datasetOf(this.#source, this.#stored, row);
     for (const { table } of this.#stored.stores) {
       const came = `select dataset_id from ${this.#source.table(table)} where rowid > ?`;
-      for (const row of this.#source.rows(`${this.#datasetQuery} where d.rowid <= ? and d.id in (${came})`, last, this.#mark(table).last)) {
+      for (const row of this.#source.rows(
+        `${this.#datasetQuery} where d.rowid <= ? and d.id in (${came})`,
+        last,
+        this.#place(table).last,
+      )) {
         yield datasetOf(this.#source, this.#stored, row);
       }
     }
@@ -134,7 +151,7 @@ class Gen3Changes {
   }
 
   *#newMemberships(table: MembershipTable): IterableIterator<RepositoryChange> {
-    for (const row of this.#source.rows(`${membershipQuery(this.#source, table)} where rowid > ?`, this.#mark(table.table).last)) {
+    for (const row of this.#source.rows(`${membershipQuery(this.#source, table)} where rowid > ?`, this.#place(table.table).last)) {
       const membership = membershipOf(table, row);
       if (membership !== undefined) yield membership;
     }
@@ -190,7 +207,8 @@ class Gen3Changes {
       const { type, collection } = part;
       return { part, lost: this.#known.membershipCount(type, collection) - (found.get(`${type} ${collection}`) ?? 0) };
     });
-    for (const { type, collection } of partsToCompare(lost, this.#lost(table.table))) yield* this.#compareCollection(table, type, collection);
+    for (const { type, collection } of partsToCompare(lost, this.#lost(table.table)))
+      yield* this.#compareCollection(table, type, collection);
   }
 
   /** All differences before the first is given: the catalogue is not asked while it is changed. */
@@ -211,8 +229,9 @@ class Gen3Changes {
 }
 
 /** Those that lost something, where that explains all that the table lost; else rows were changed in place as well, and all are. */
-function partsToCompare<Part>(parts: readonly { readonly part: Part; readonly lost: number }[], lost: number): Part[] {
-  const isExplained = parts.every((each) => each.lost >= 0) && parts.reduce((sum, each) => sum + each.lost, 0) === lost;
+function partsToCompare<Part>(parts: readonly { readonly part: Part; readonly lost: number }[], lost: number | undefined): Part[] {
+  const sum = parts.reduce((total, each) => total + each.lost, 0);
+  const isExplained = parts.every((each) => each.lost >= 0) && (lost === undefined || sum === lost);
   return parts.filter((each) => !isExplained || each.lost !== 0).map(({ part }) => part);
 }
 

@@ -1,8 +1,9 @@
 /**
- * Where reading a Gen3 registry ended: of each table that grows, the number of its last row with a digest of that row, and how many rows it had.
+ * Where reading a Gen3 registry ended: of each table that grows, the numbers of its last row and of some before it, with a digest of each, and how many rows there
+ * were up to it.
  *
  * Numbers of rows ascend (the tables have rowids, and rows are only added at the end), but for two cases. When the last rows were deleted their numbers are given
- * again, and VACUUM may number all rows anew: in either case the row of the last number is another one, and all is read again.
+ * again: what follows the last row that is still the same is read again then. And VACUUM may number all rows anew: where none is the same, the whole is read again.
  */
 
 import { createHash } from 'node:crypto';
@@ -13,13 +14,16 @@ import { StoredFiles } from './stored-files.js';
 import { membershipTables, readTypes, recordColumns } from './structure.js';
 
 const markSchema = z.object({ last: z.int().min(0), digest: z.string(), count: z.int().min(0) });
+/** How far before the last row there are marks: 1, 2, 4 ... rows. */
+const farthestMark = 2 ** 16;
 const cursorSchema = z.object({
   form: z.literal(1),
   /** Milliseconds since 1970 at which the whole was read. */
   readAt: z.int(),
   /** Digest of the universe. */
   universe: z.string(),
-  tables: z.record(z.string(), markSchema),
+  /** From the last row backwards. */
+  tables: z.record(z.string(), z.array(markSchema).min(1)),
 });
 
 /** How far a table was read. */
@@ -28,7 +32,7 @@ export type Gen3Cursor = Readonly<z.infer<typeof cursorSchema>>;
 
 /** `readAt` of the cursor before, where only changes were read. */
 export function cursorOf(parts: Gen3Parts, readAt = Date.now()): string {
-  const tables = Object.fromEntries(growingTables(parts).map((table) => [table, markOf(parts.source, table)]));
+  const tables = Object.fromEntries(growingTables(parts).map((table) => [table, marksOf(parts.source, table)]));
   return JSON.stringify({ form: 1, readAt, universe: digest(parts.universe.json), tables } satisfies Gen3Cursor);
 }
 
@@ -52,9 +56,25 @@ function growingTables({ source, universe, configuration }: Gen3Parts): string[]
   ];
 }
 
-function markOf(source: RegistrySource, table: string): TableMark {
-  const [[last]] = source.all(`select coalesce(max(rowid), 0) from ${source.table(table)}`) as unknown as [[bigint]];
-  return { last: Number(last), digest: rowDigest(source, table, Number(last)), count: countRows(source, table) };
+function marksOf(source: RegistrySource, table: string): TableMark[] {
+  const total = countRows(source, table);
+  const marks: TableMark[] = [];
+  for (let back = 0; back <= farthestMark && back < total; back = back === 0 ? 1 : 2 * back) {
+    const [row] = source.all(`select rowid from ${source.table(table)} order by rowid desc limit 1 offset ${back}`);
+    const last = Number(row![0]);
+    marks.push({ last, digest: rowDigest(source, table, last), count: total - back });
+  }
+  return total <= farthestMark ? [...marks, { last: 0, digest: rowDigest(source, table, 0), count: 0 }] : marks;
+}
+
+/** The last place up to which a table has the rows that it had; `isEnd` where that is its end at the time. Undefined where there is no such place. */
+export function placeIn(
+  source: RegistrySource,
+  table: string,
+  marks: readonly TableMark[],
+): (TableMark & { readonly isEnd: boolean }) | undefined {
+  const index = marks.findIndex(({ last, digest: text }) => rowDigest(source, table, last) === text);
+  return index < 0 ? undefined : { ...marks[index]!, isEnd: index === 0 };
 }
 
 export function countRows(source: RegistrySource, table: string): number {
@@ -62,7 +82,7 @@ export function countRows(source: RegistrySource, table: string): number {
 }
 
 /** Of the row with that number; of none where it is missing. */
-export function rowDigest(source: RegistrySource, table: string, number: number): string {
+function rowDigest(source: RegistrySource, table: string, number: number): string {
   const row = source.lookup(`select * from ${source.table(table)} where rowid = ?`)(number)[0] ?? [];
   return digest(JSON.stringify(row.map((value) => (typeof value === 'bigint' ? `${value}` : value))));
 }
