@@ -135,7 +135,7 @@ export interface DatasetRecord extends DatasetRow {
 /** A partial data ID: required or implied dimensions of the dataset type with their values. */
 export type Constraint = ReadonlyMap<DimensionName, DataIdValue>;
 
-export interface DirectoryQuery {
+export interface DirectoryQuery extends WhereFilter {
   readonly type: DatasetType;
   readonly searchPath: SearchPath;
   readonly constraint: Constraint;
@@ -155,6 +155,38 @@ export interface DirectoryQuery {
  */
 export type DirectoryAnswer =
   { readonly kind: 'rows'; readonly rows: readonly DatasetRow[] } | { readonly kind: 'values'; readonly values: readonly DataIdValue[] };
+
+/** An expression (docs/queries.md) that data IDs must satisfy. */
+export interface WhereFilter {
+  readonly where?: string | undefined;
+  /** Further names of dimensions in it. */
+  readonly aliases?: Readonly<Record<string, DimensionName>> | undefined;
+}
+
+/** Data IDs that dimension records define (docs/queries.md), data or not. */
+export interface DataIdQuery extends WhereFilter {
+  /** Dimensions of the data IDs, with all that they require. */
+  readonly dimensions: readonly DimensionName[];
+  /** Only the records of this one element are looked at. */
+  readonly element?: string;
+  /** Of required or implied dimensions. */
+  readonly constraint: Constraint;
+  /** What is asked for: each combination of values of these dimensions comes once, sorted by them in turn. */
+  readonly keys: readonly DimensionName[];
+  /** Only data IDs for which the search path has no stored dataset of the type. */
+  readonly lacking?: { readonly type: DatasetType; readonly searchPath: SearchPath };
+  readonly limit?: number;
+}
+
+/** Which dataset is valid for a data ID at a time. */
+export interface CalibrationQuery {
+  readonly type: DatasetType;
+  readonly searchPath: SearchPath;
+  /** A value for each required dimension of the type. */
+  readonly constraint: Constraint;
+  /** The time that it shall be valid in, at least for a part. Null: none is given, and what is certified for ranges of time is not looked at. */
+  readonly time: Validity | null;
+}
 
 /** Facts of the catalogue as a whole. */
 export interface CatalogueInfo {
@@ -220,12 +252,27 @@ export interface Catalogue {
   dataset(key: number): DatasetRecord | undefined;
   datasetByUuid(uuid: string): DatasetRecord | undefined;
   /** Every dataset that matches, find-first resolved, streamed in path order. `where` is an expression (docs/queries.md). */
-  query(query: {
-    readonly type: DatasetType;
-    readonly searchPath: SearchPath;
-    readonly constraint: Constraint;
-    readonly where?: string | undefined;
-  }): IterableIterator<DatasetRecord>;
+  query(
+    query: WhereFilter & {
+      readonly type: DatasetType;
+      readonly searchPath: SearchPath;
+      readonly constraint: Constraint;
+    },
+  ): IterableIterator<DatasetRecord>;
+  /**
+   * Checks an expression against a dataset type, or without one against the universe and its records. Throws what {@link query} throws: `usage` for what is no
+   * expression, `unknown-dimension`, `invalid-value`, `unsupported`.
+   */
+  checkWhere(filter: WhereFilter, type?: DatasetType): void;
+  /** Streamed. Throws `unsupported` for dimensions without records, and as {@link query}. */
+  dataIds(query: DataIdQuery): IterableIterator<readonly DataIdValue[]>;
+  /** Elements of the universe that have records, in its order, with the dimensions that identify a record, in path order. */
+  recordElements(): readonly { readonly name: string; readonly required: readonly DimensionName[] }[];
+  /**
+   * The dataset of the first collection that has one for the data ID: in a RUN or a TAGGED collection any, in a CALIBRATION collection one that is certified for
+   * the time. Throws `ambiguous`, naming the ranges, where several are, and `unknown-value`, naming the nearest ranges, where no collection has one.
+   */
+  calibration(query: CalibrationQuery): DatasetRow;
   /** Whether the registry knows such a dataset without any stored file: for explanations. */
   isRegisteredOnly(query: { readonly type: DatasetType; readonly searchPath: SearchPath; readonly constraint: Constraint }): boolean;
   /** Values of a dimension that exist under the constraint, from datasets on the search path or, without one, from dimension records. At most `limit`. */

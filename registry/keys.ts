@@ -34,9 +34,11 @@ export function resolveKey(universe: DimensionUniverse, key: string, aliases: Ke
   ]);
 }
 
-/** What `filter` means for a value: a band where the type has that key and the value is one, and is no physical filter that the type has; else a physical filter. */
-export function filterDimension(catalogue: Catalogue, type: DatasetType, value: string): DimensionName {
-  const known = keysOf(type);
+/**
+ * What `filter` means for a value where the keys are `known`: a band where that is one of them and the value is one, and is no physical filter where that is
+ * one of them too; else a physical filter.
+ */
+export function filterDimension(catalogue: Catalogue, known: readonly DimensionName[], value: string): DimensionName {
   const isOne = (dimension: string): boolean =>
     known.includes(dimension) && catalogue.dimensionValues(dimension, mostFilters).includes(value);
   if (isOne('physical_filter')) return 'physical_filter';
@@ -61,7 +63,7 @@ export function parseKeyValue(
   const value = decodeValue(text);
   const known = keysOf(type);
   const alias = resolveAlias(key, aliases);
-  const name = alias === filterAlias ? filterDimension(catalogue, type, value) : alias;
+  const name = alias === filterAlias ? filterDimension(catalogue, known, value) : alias;
   const dimension = known.includes(name) ? catalogue.universe.dimension(name) : undefined;
   if (dimension === undefined) throw unknownKey(key, `dataset type '${type.name}'`, known, filterAdvice(catalogue, alias, value, known));
   if (alias === filterAlias && name === 'band') {

@@ -3,15 +3,19 @@
 import type { Database } from './driver.js';
 import { sql } from 'kysely';
 import { ButlerfsError } from '../../common/errors.js';
+import { findCalibration } from '../calibrations.js';
 import { flattenCollections } from '../collections.js';
 import type {
   Catalogue,
+  CalibrationQuery,
   CatalogueInfo,
   Collection,
   CollectionType,
   Constraint,
+  DataIdQuery,
   DataIdValue,
   DatasetRecord,
+  DatasetRow,
   DatasetType,
   DimensionName,
   DirectoryAnswer,
@@ -19,18 +23,21 @@ import type {
   RepositoryEntry,
   SearchPath,
   Touched,
+  WhereFilter,
 } from '../contract.js';
 import { parseUniverse } from '../universe.js';
 import type { ElementUniverse } from '../universe.js';
-import { compileWhere } from '../where/compile.js';
-import { parseWhere } from '../where/parser.js';
 import { membershipConditions } from './conditions.js';
+import { streamDataIds } from './data-ids.js';
 import { listDirectory } from './directory.js';
+import { Filters } from './filters.js';
 import { Layout } from './layout.js';
+import { StoredRecordTables } from './record-tables.js';
 import { RecordStore } from './records.js';
 import { RowReader } from './rows.js';
 import type { MembershipRow, StoredType } from './rows.js';
 import { membershipTable, Shape } from './schema.js';
+import { defineSkyFunctions } from './sky-functions.js';
 import { builder, Prepared, Slot, StatementCache } from './statements.js';
 import { streamRows } from './stream.js';
 import { readInformation } from './information.js';
@@ -51,6 +58,8 @@ export class SqliteCatalogue implements Catalogue {
   readonly #database: Database;
   readonly #statements: StatementCache;
   readonly #records: RecordStore;
+  readonly #recordTables: StoredRecordTables;
+  readonly #filters: Filters;
   readonly #layout: Layout;
   readonly #stored: StoredInformation;
   readonly #collections: ReadonlyMap<string, Collection>;
@@ -70,6 +79,9 @@ export class SqliteCatalogue implements Catalogue {
     this.#stored = stored;
     this.universe = parseUniverse(stored.universe, stored.info.repository);
     this.#records = new RecordStore(database, this.universe, this.#statements);
+    this.#recordTables = new StoredRecordTables(this.universe, this.#statements, (name) => this.#records.fields(name));
+    this.#filters = new Filters(database, this, this.#recordTables);
+    defineSkyFunctions(database);
     this.#layout = new Layout(database);
     this.#sortedCollections = readCollections(database).sort(byName);
     this.#collections = new Map(this.#sortedCollections.map((collection) => [collection.name, collection]));
@@ -123,7 +135,8 @@ export class SqliteCatalogue implements Catalogue {
   directory(query: DirectoryQuery): DirectoryAnswer {
     const type = this.#known(query.type);
     const { collections, datasets } = this.#holding(type, query.searchPath, 'stored');
-    return listDirectory(this.#statements, type, collections, datasets, query);
+    const filter = this.#filters.of(query, type);
+    return listDirectory(filter?.statements ?? this.#statements, type, collections, datasets, query, filter?.condition);
   }
 
   dataset(key: number): DatasetRecord | undefined {
@@ -156,11 +169,29 @@ export class SqliteCatalogue implements Catalogue {
   *query(query: Parameters<Catalogue['query']>[0]): IterableIterator<DatasetRecord> {
     const type = this.#known(query.type);
     const { collections } = this.#holding(type, query.searchPath, 'stored');
-    const condition =
-      query.where === undefined ? undefined : compileWhere(parseWhere(query.where), { catalogue: this, records: this.#records, type });
-    for (const row of streamRows(this.#statements, type, collections, query.constraint, condition)) {
+    for (const row of streamRows(this.#statements, type, collections, query.constraint, this.#filters.of(query, type)?.condition)) {
       yield this.#complete(type, row, this.#runOf(row.key));
     }
+  }
+
+  checkWhere(filter: WhereFilter, type?: DatasetType): void {
+    this.#filters.check(filter, type === undefined ? undefined : this.#known(type));
+  }
+
+  dataIds(query: DataIdQuery): IterableIterator<readonly DataIdValue[]> {
+    const { lacking } = query;
+    const type = lacking === undefined ? undefined : this.#known(lacking.type);
+    const without = type && { type, collections: this.#holding(type, lacking!.searchPath, 'stored').collections };
+    return streamDataIds(this.#statements, this.#recordTables, query, without, this.#filters.ofRecords(query));
+  }
+
+  recordElements(): ReturnType<Catalogue['recordElements']> {
+    const stored = this.universe.elements.filter(({ name }) => this.#records.fields(name) !== undefined);
+    return stored.map(({ name, required }) => ({ name, required: this.universe.pathOrder(required) }));
+  }
+
+  calibration(query: CalibrationQuery): DatasetRow {
+    return findCalibration(this, query);
   }
 
   isRegisteredOnly({ type: asked, searchPath, constraint }: Parameters<Catalogue['isRegisteredOnly']>[0]): boolean {

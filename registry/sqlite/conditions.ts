@@ -49,6 +49,19 @@ export function membershipConditions(
   };
 }
 
+/** One more condition, where there is one. Statements with it are not for the cache of those without. */
+export function withCondition(conditions: Conditions, more: RawBuilder<SqlBool> | undefined): Conditions {
+  if (more === undefined) return conditions;
+  const { values, form } = conditions;
+  return {
+    values,
+    form,
+    get where() {
+      return [...conditions.where, more];
+    },
+  };
+}
+
 /** Conditions on `m` with slots for the type, the collections, the named dimensions, and the ends of a range of `ranged`. */
 function buildConditions(
   listed: boolean,

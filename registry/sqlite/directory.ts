@@ -6,9 +6,9 @@
  */
 
 import { sql } from 'kysely';
-import type { RawBuilder } from 'kysely';
+import type { RawBuilder, SqlBool } from 'kysely';
 import type { Collection, DataIdValue, DatasetRow, DirectoryAnswer, DirectoryQuery } from '../contract.js';
-import { membershipConditions } from './conditions.js';
+import { membershipConditions, withCondition } from './conditions.js';
 import type { Conditions } from './conditions.js';
 import { compareValues } from '../values.js';
 import { compareRows, RowReader } from './rows.js';
@@ -19,21 +19,25 @@ import type { Compilable, StatementCache } from './statements.js';
 
 const stored = sql<boolean>`m.stored = ${sql.lit(1)}`;
 
-/** `collections` are those of the search path that hold datasets of the type, in its order, and `most` the number that they hold together. */
+/**
+ * `collections` are those of the search path that hold datasets of the type, in its order, and `most` the number that they hold together. `condition` is one
+ * more condition on memberships `m`: with one, `statements` must be its own.
+ */
 export function listDirectory(
   statements: StatementCache,
   type: StoredType,
   collections: readonly Collection[],
   most: number,
   query: DirectoryQuery,
+  condition: RawBuilder<SqlBool> | undefined,
 ): DirectoryAnswer {
   const { keys, window } = query;
   const range = window === undefined ? undefined : { dimension: keys[0]!, ...window };
-  const conditions = membershipConditions(type, collections, query.constraint, range);
+  const conditions = withCondition(membershipConditions(type, collections, query.constraint, range), condition);
   if (collections.length === 0) return { kind: 'rows', rows: [] };
   const mayBeMany = keys.length > 0 && window === undefined && most > query.rowLimit;
   if (mayBeMany && exceeds(statements, type, conditions, query.rowLimit)) {
-    return { kind: 'values', values: nextValues(statements, type, collections, conditions, query) };
+    return { kind: 'values', values: nextValues(statements, type, collections, conditions, query, condition) };
   }
   const name = `rows ${type.membership} ${type.isCalibration ? 'calibration' : ''} ${conditions.form}`;
   const reader = new RowReader(type, query.constraint, false);
@@ -81,6 +85,7 @@ function nextValues(
   collections: readonly Collection[],
   conditions: Conditions,
   { constraint, keys }: DirectoryQuery,
+  condition: RawBuilder<SqlBool> | undefined,
 ): DataIdValue[] {
   const key = keys[0]!;
   const before = type.dimensions.required.slice(0, type.dimensions.required.indexOf(key));
@@ -88,7 +93,7 @@ function nextValues(
   // Of the last key nearly every dataset has a value of its own: reading them in a row is quicker than jumping.
   if (keys.length > 1 && before.every((name) => constraint.has(name))) {
     for (const collection of collections) {
-      const single = membershipConditions(type, [collection], constraint);
+      const single = withCondition(membershipConditions(type, [collection], constraint), condition);
       const statement = statements.get(`jump ${type.membership} ${key} ${single.form}`, () => jump(type, key, single));
       for (const [value] of statement.all(single.values)) found.add(value as DataIdValue);
     }

@@ -1,22 +1,13 @@
-/** Checks an expression against a dataset type and turns it into an SQL condition on memberships `m`; values travel as parameters, never as text. */
+/** Checks an expression against what it shall hold of, and turns it into an SQL condition; values travel as parameters, never as text. */
 
 import { sql } from 'kysely';
 import type { RawBuilder, SqlBool } from 'kysely';
+import type { ComparisonOperator, ExtentNode, LiteralNode, NameNode, RangeNode, TimeNode, WhereNode } from './nodes.js';
+import { resolveName, type Resolved, type WhereScope } from './names.js';
+import { timeTerm, type SpanTerm } from './spans.js';
 import { ButlerfsError } from '../../common/errors.js';
-import { didYouMean, nearestNames } from '../../common/nearest.js';
-import type { Catalogue, DatasetType } from '../contract.js';
-import { filterDimension, resolveAlias } from '../keys.js';
-import { recordField, recordTable, dimensionColumn } from '../sqlite/schema.js';
-import type { ElementUniverse } from '../universe.js';
-import type { ComparisonOperator, LiteralNode, NameNode, RangeNode, WhereNode } from './parser.js';
+import { relate } from './relate.js';
 import { whereError } from './tokens.js';
-
-export interface WhereContext {
-  readonly catalogue: Catalogue & { readonly universe: ElementUniverse };
-  /** Which fields the records of an element have. */
-  readonly records: { fields(element: string): readonly string[] | undefined };
-  readonly type: DatasetType;
-}
 
 type Condition = RawBuilder<SqlBool>;
 
@@ -30,46 +21,98 @@ const operators: Readonly<Record<ComparisonOperator, RawBuilder<unknown>>> = {
 };
 
 /**
- * Throws `unknown-dimension` for a name that the dataset type has not, with its column and the nearest that there is; `invalid-value` for a value of another
- * type than its key's.
+ * A condition over the columns of `scope`. Keys that the scope has not are looked up in dimension records that are joined to it (docs/queries.md).
+ *
+ * Throws `unknown-dimension` for a name that is none, or that the scope cannot be related to, with its column and the nearest that there is; `invalid-value`
+ * for a value of another type than its key's; `usage` for an unknown field; `unsupported` for regions given as numbers.
  */
-export function compileWhere(node: WhereNode, context: WhereContext): Condition {
+export function compileWhere(node: WhereNode, scope: WhereScope): Condition {
+  const related = relate(node, scope);
+  if (related === undefined) return compile(node, scope);
+  const { tables, conditions, scope: wider } = related;
+  const all = sql.join([...conditions, compile(node, wider)], sql` and `);
+  return tables.length === 0 ? sql<SqlBool>`(${all})` : sql<SqlBool>`exists (select 1 from ${sql.join(tables)} where ${all})`;
+}
+
+function compile(node: WhereNode, scope: WhereScope): Condition {
   switch (node.kind) {
     case 'and':
     case 'or': {
-      const parts = node.parts.map((part) => compileWhere(part, context));
+      const parts = node.parts.map((part) => compile(part, scope));
       return sql<SqlBool>`(${sql.join(parts, node.kind === 'and' ? sql` and ` : sql` or `)})`;
     }
     case 'not':
-      return sql<SqlBool>`(not ${compileWhere(node.part, context)})`;
-    case 'compare': {
-      const { column, type } = resolve(node.name, node.value.value, context);
-      return sql<SqlBool>`${column} ${operators[node.operator]} ${checked(node.value, type, node.name)}`;
+      return sql<SqlBool>`(not ${compile(node.part, scope)})`;
+    case 'compare':
+      return compare(node.name, node.operator, node.value, scope);
+    case 'in':
+      return among(node.name, node.items, scope);
+    case 'null': {
+      const resolved = resolveName(node.name, undefined, scope);
+      const column = resolved.kind === 'span' ? resolved.begin : resolved.column;
+      return sql<SqlBool>`(${column} is null)`;
     }
-    case 'in': {
-      const [first] = node.items;
-      const { column, type } = resolve(node.name, first?.kind === 'literal' ? first.value : undefined, context);
-      const parts = node.items.map((item) =>
-        item.kind === 'range' ? within(column, item, type, node.name) : sql`${column} = ${checked(item, type, node.name)}`,
-      );
-      return sql<SqlBool>`(${sql.join(parts, sql` or `)})`;
+    case 'glob': {
+      const resolved = valueOf(node.name, node.pattern, scope);
+      if (resolved.type === 'int') throw wrongType(node.name.column, 'a pattern', node.name.name, 'int');
+      return sql<SqlBool>`(${resolved.column} glob ${node.pattern})`;
     }
+    case 'overlaps':
+      return overlaps(node.left, node.right, scope);
   }
 }
 
-function within(
-  column: RawBuilder<unknown>,
-  { first, last, step, column: place }: RangeNode,
-  type: ValueType,
-  { name }: NameNode,
-): RawBuilder<unknown> {
+/** A name that stands for one value, not for a time span or a region. */
+function valueOf(node: NameNode, value: string | number | undefined, scope: WhereScope): Extract<Resolved, { kind: 'value' }> {
+  const resolved = resolveName(node, value, scope);
+  if (resolved.kind === 'value') return resolved;
+  const advice = resolved.kind === 'time' ? `write ${node.name} < T'2014-11-27'` : `write ${node.name} OVERLAPS ...`;
+  throw new ButlerfsError('invalid-value', {
+    what: `${node.name} at column ${node.column}`,
+    why: `it is a ${nouns[resolved.kind]}`,
+    advice,
+  });
+}
+
+const nouns = { time: 'time', span: 'time span', region: 'region' } as const;
+
+function compare(name: NameNode, operator: ComparisonOperator, value: LiteralNode | TimeNode, scope: WhereScope): Condition {
+  const sign = operators[operator];
+  if (value.kind === 'literal') {
+    const { column, type } = valueOf(name, value.value, scope);
+    return sql<SqlBool>`${column} ${sign} ${checked(value, type, name)}`;
+  }
+  const resolved = resolveName(name, undefined, scope);
+  if (resolved.kind === 'time') return sql<SqlBool>`${resolved.column} ${sign} ${value.value}`;
+  if (resolved.kind === 'span' && operator === '<') return sql<SqlBool>`${resolved.end} <= ${value.value}`;
+  if (resolved.kind === 'span' && operator === '>') return sql<SqlBool>`${resolved.begin} > ${value.value}`;
+  const what = `a time at column ${value.column}`;
+  const why = resolved.kind === 'span' ? `${name.name} is a time span` : `${name.name} is not a time`;
+  throw new ButlerfsError('invalid-value', {
+    what,
+    why,
+    advice: 'times are compared with visit.timespan.begin, or OVERLAPS visit.timespan',
+  });
+}
+
+/** Single values travel as one JSON text, so that there may be any number of them. */
+function among(name: NameNode, items: readonly (LiteralNode | RangeNode)[], scope: WhereScope): Condition {
+  const literals = items.filter((item) => item.kind === 'literal');
+  const { column, type } = valueOf(name, literals[0]?.value, scope);
+  for (const literal of literals) checked(literal, type, name);
+  const values = JSON.stringify(literals.map(({ value }) => value));
+  const listed = literals.length === 0 ? [] : [sql`${column} in (select value from json_each(${values}))`];
+  const ranges = items.filter((item) => item.kind === 'range').map((item) => within(column, item, type, name));
+  return sql<SqlBool>`(${sql.join([...listed, ...ranges], sql` or `)})`;
+}
+
+function within(column: RawBuilder<unknown>, { first, last, step, column: place }: RangeNode, type: ValueType, { name }: NameNode) {
   if (type === 'string') throw wrongType(place, `the range ${first}..${last}`, name, type);
   const bounds = sql`${column} between ${first} and ${last}`;
   return step === 1 ? bounds : sql`(${bounds} and (${column} - ${first}) % ${step} = 0)`;
 }
 
-/** `any`: a field of a record, whose type the catalogue does not keep. */
-type ValueType = 'int' | 'string' | 'any';
+type ValueType = Extract<Resolved, { kind: 'value' }>['type'];
 
 function checked({ value, column }: LiteralNode, type: ValueType, { name }: NameNode): RawBuilder<unknown> {
   const fits = type === 'any' || (type === 'string' ? typeof value === 'string' : Number.isSafeInteger(value));
@@ -86,53 +129,38 @@ function wrongType(column: number, value: string, name: string, type: ValueType)
   });
 }
 
-function resolve(
-  node: NameNode,
-  value: string | number | undefined,
-  context: WhereContext,
-): { column: RawBuilder<unknown>; type: ValueType } {
-  const { catalogue, type } = context;
-  const dot = node.name.indexOf('.');
-  if (dot >= 0) return { column: fieldOf(node, node.name.slice(0, dot), node.name.slice(dot + 1), context), type: 'any' };
-  const name = node.name === 'filter' ? filterDimension(catalogue, type, String(value)) : resolveAlias(node.name);
-  const known = [...type.dimensions.required, ...type.dimensions.implied];
-  const dimension = known.includes(name) ? catalogue.universe.dimension(name) : undefined;
-  if (dimension !== undefined) return { column: sql.ref(`m.${dimensionColumn(name)}`), type: dimension.type };
-  const exists = catalogue.universe.dimension(name) !== undefined;
-  throw new ButlerfsError('unknown-dimension', {
-    what: `${exists ? '' : 'unknown '}dimension '${node.name}' at column ${node.column}`,
-    why: exists ? `dataset type '${type.name}' has no such key` : undefined,
-    advice:
-      (exists ? undefined : didYouMean(nearestNames(node.name, known))) ?? `the keys of '${type.name}' are ${known.join(', ') || 'none'}`,
-  });
-}
-
-/** A field of the record that the data ID selects. */
-function fieldOf({ column }: NameNode, name: string, field: string, { catalogue, records, type }: WhereContext): RawBuilder<unknown> {
-  const elementName = resolveAlias(name);
-  const element = catalogue.universe.element(elementName);
-  const known = [...type.dimensions.required, ...type.dimensions.implied];
-  if (element === undefined || !element.required.every((dimension) => known.includes(dimension))) {
-    const usable = catalogue.universe.elements
-      .filter(({ required }) => required.every((dimension) => known.includes(dimension)))
-      .map((each) => each.name);
-    const advice = didYouMean(nearestNames(name, usable)) ?? `records of ${usable.join(', ') || 'no dimension'} may be asked`;
-    const what = `dimension '${name}' at column ${column}`;
-    throw new ButlerfsError('unknown-dimension', { what, why: `dataset type '${type.name}' does not determine a record of it`, advice });
-  }
-  const fields = records.fields(elementName) ?? [];
-  if (field === 'timespan' || field === 'region') {
+function overlaps(left: ExtentNode, right: ExtentNode, scope: WhereScope): Condition {
+  const [a, b] = [extentOf(left, scope), extentOf(right, scope)];
+  if (a === 'region' || b === 'region') {
+    const place = left.kind === 'name' ? right.column : left.column;
+    if (a !== b) throw whereError(place, 'OVERLAPS between a region and a time');
     throw new ButlerfsError('unsupported', {
-      what: `${name}.${field} at column ${column}`,
-      why: 'terms of time and region are not supported',
+      what: `a region at column ${place}`,
+      why: 'expressions cannot compare regions yet',
+      advice: 'keys on the sky are related by themselves: visit = 1228 finds the coadds that the visit overlaps',
     });
   }
-  if (!fields.includes(field)) {
-    const advice = didYouMean(nearestNames(field, fields)) ?? `its fields are ${fields.join(', ') || 'none'}`;
-    throw whereError(column, `the unknown field '${field}' of '${name}'`, advice);
-  }
-  const conditions = element.required.map(
-    (dimension) => sql`r.${sql.ref(recordField(element, dimension))} = ${sql.ref(`m.${dimensionColumn(dimension)}`)}`,
-  );
-  return sql`(select r.${sql.ref(field)} from ${sql.table(recordTable(elementName))} as r where ${sql.join(conditions, sql` and `)})`;
+  const conditions = [earlier(a.begin, b.end, b.isInstant), earlier(b.begin, a.end, a.isInstant)].flatMap((condition) => condition ?? []);
+  // A time span that ends before it begins is empty, and overlaps nothing.
+  const full = [a, b].flatMap(({ begin, end, isColumn }) => (isColumn ? [sql<SqlBool>`${begin} < ${end}`] : []));
+  return sql<SqlBool>`(${sql.join([...conditions, ...full, sql`1`], sql` and `)})`;
+}
+
+function earlier(begin: SpanTerm['begin'], end: SpanTerm['end'], isInstant: boolean): Condition | undefined {
+  if (begin === undefined || end === undefined) return undefined;
+  return isInstant ? sql<SqlBool>`${begin} <= ${end}` : sql<SqlBool>`${begin} < ${end}`;
+}
+
+function extentOf(node: ExtentNode, scope: WhereScope): SpanTerm | 'region' {
+  if (node.kind === 'region') return 'region';
+  if (node.kind !== 'name') return timeTerm(node);
+  const resolved = resolveName(node, undefined, scope);
+  if (resolved.kind === 'region') return 'region';
+  if (resolved.kind === 'span') return { begin: resolved.begin, end: resolved.end, isInstant: false, isColumn: true };
+  if (resolved.kind === 'time') return { begin: resolved.column, end: resolved.column, isInstant: true, isColumn: false };
+  throw new ButlerfsError('invalid-value', {
+    what: `${node.name} at column ${node.column}`,
+    why: 'OVERLAPS takes time spans, times and regions',
+    advice: "write visit.timespan OVERLAPS (T'2014-11-27', T'2014-11-28')",
+  });
 }

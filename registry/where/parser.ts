@@ -1,49 +1,41 @@
 /**
- * The expression language of `query --where`:
+ * The expression language of `query --where` and `@where`:
  *
  *     expression  = term { OR term }
  *     term        = factor { AND factor }
- *     factor      = NOT factor | '(' expression ')' | comparison
- *     comparison  = operand operator operand | name [NOT] IN '(' item { ',' item } ')'
+ *     factor      = NOT factor | '(' expression ')' | predicate
+ *     predicate   = operand operator operand
+ *                 | name [NOT] IN '(' item { ',' item } ')'
+ *                 | name IS [NOT] NULL
+ *                 | name [NOT] (GLOB | LIKE) string | GLOB '(' name ',' string ')'
+ *                 | extent OVERLAPS extent
  *     operator    = '=' | '!=' | '<' | '<=' | '>' | '>='
- *     operand     = name | integer | decimal | string
- *     item        = integer | string | integer '..' integer [ ':' integer ]
+ *     operand     = name | integer | decimal | string | time
+ *     item        = integer | decimal | string | integer '..' integer [ ':' integer ]
+ *     extent      = name | time | '(' ( time | NULL ) ',' ( time | NULL ) ')' | region
+ *     region      = ( POINT | CIRCLE | BOX | POLYGON ) '(' number { ',' number } ')'
  *
- * Names are keys of the dataset type (`tract`, `band`) or fields of dimension records (`visit.exposure_time`). Words of the language are written in either case.
+ * Names are keys (`tract`, `band`) or fields of dimension records (`visit.exposure_time`, `visit.timespan.begin`). Words of the language are written in either
+ * case.
  */
 
-import { ButlerfsError } from '../../common/errors.js';
+import type { ButlerfsError } from '../../common/errors.js';
+import { parseInstant } from './instant.js';
+import {
+  type ComparisonOperator,
+  type ExtentNode,
+  type LiteralNode,
+  type NameNode,
+  type RangeNode,
+  type RegionNode,
+  type RegionShape,
+  regionShapes,
+  type SpanNode,
+  type TimeNode,
+  type WhereNode,
+} from './nodes.js';
 import { tokenize, whereError } from './tokens.js';
 import type { Token } from './tokens.js';
-
-export type ComparisonOperator = '=' | '!=' | '<' | '<=' | '>' | '>=';
-
-export interface NameNode {
-  readonly kind: 'name';
-  readonly name: string;
-  readonly column: number;
-}
-
-export interface LiteralNode {
-  readonly kind: 'literal';
-  readonly value: number | string;
-  readonly column: number;
-}
-
-/** Every `step`th integer from `first` to `last`, both included. */
-export interface RangeNode {
-  readonly kind: 'range';
-  readonly first: number;
-  readonly last: number;
-  readonly step: number;
-  readonly column: number;
-}
-
-export type WhereNode =
-  | { readonly kind: 'and' | 'or'; readonly parts: readonly WhereNode[] }
-  | { readonly kind: 'not'; readonly part: WhereNode }
-  | { readonly kind: 'compare'; readonly operator: ComparisonOperator; readonly name: NameNode; readonly value: LiteralNode }
-  | { readonly kind: 'in'; readonly name: NameNode; readonly items: readonly (LiteralNode | RangeNode)[] };
 
 const flipped: Readonly<Record<ComparisonOperator, ComparisonOperator>> = {
   '=': '=',
@@ -54,10 +46,17 @@ const flipped: Readonly<Record<ComparisonOperator, ComparisonOperator>> = {
   '>=': '<=',
 };
 
+const reservedWords = /^(and|or|not|in|is|null|like|glob|overlaps)$/i;
+
+/** How many numbers the regions take; a polygon three corners or more. */
+const regionNumbers: Readonly<Record<RegionShape, number>> = { POINT: 2, CIRCLE: 3, BOX: 4, POLYGON: 6 };
+
 /** How deep parentheses and NOT may nest. */
 const deepest = 200;
+/** How many predicates an expression may have: SQL that joins more is refused by SQLite. */
+const mostPredicates = 500;
 
-/** Throws `usage`, with the column, for what is no expression, and `unsupported` for terms of time. */
+/** Throws `usage`, with the column, for what is no expression. */
 export function parseWhere(expression: string): WhereNode {
   return new Parser(tokenize(expression)).whole();
 }
@@ -66,6 +65,7 @@ class Parser {
   readonly #tokens: readonly Token[];
   #position = 0;
   #depth = 0;
+  #predicates = 0;
 
   constructor(tokens: readonly Token[]) {
     this.#tokens = tokens;
@@ -81,8 +81,12 @@ class Parser {
     return this.#tokens[this.#position]!;
   }
 
-  #isWord(word: string): boolean {
-    return this.#token.kind === 'name' && this.#token.text.toUpperCase() === word;
+  #isWord(word: string, { kind, text }: Token = this.#token): boolean {
+    return kind === 'name' && text.toUpperCase() === word;
+  }
+
+  #isOperator(text: string, token: Token | undefined = this.#token): boolean {
+    return token?.kind === 'operator' && token.text === text;
   }
 
   #takeWord(word: string): boolean {
@@ -92,7 +96,7 @@ class Parser {
   }
 
   #takeOperator(text: string): boolean {
-    if (this.#token.kind !== 'operator' || this.#token.text !== text) return false;
+    if (!this.#isOperator(text)) return false;
     this.#position++;
     return true;
   }
@@ -103,13 +107,6 @@ class Parser {
 
   #unexpected(expected: string): ButlerfsError {
     const { kind, text, column } = this.#token;
-    if (kind === 'time' || this.#isWord('OVERLAPS')) {
-      return new ButlerfsError('unsupported', {
-        what: `a term of time or region at column ${column}`,
-        where: 'the expression',
-        advice: 'compare keys or fields of dimension records, such as day_obs > 20150101',
-      });
-    }
     return whereError(column, kind === 'end' ? 'the expression ends' : `an unexpected '${text}'`, `expected ${expected}`);
   }
 
@@ -129,7 +126,7 @@ class Parser {
     if (++this.#depth > deepest) throw whereError(this.#token.column, 'an expression nested too deeply');
     try {
       if (this.#takeWord('NOT')) return { kind: 'not', part: this.#factor() };
-      if (!this.#takeOperator('(')) return this.#comparison();
+      if (this.#isSpan() || !this.#takeOperator('(')) return this.#predicate();
       const inner = this.#either();
       this.#expectOperator(')');
       return inner;
@@ -138,38 +135,139 @@ class Parser {
     }
   }
 
-  #comparison(): WhereNode {
-    const left = this.#operand();
+  /** Whether a time span begins here, which begins as an expression in parentheses does. */
+  #isSpan(): boolean {
+    const [first, comma] = [this.#tokens[this.#position + 1], this.#tokens[this.#position + 2]];
+    return this.#isOperator('(') && this.#isOperator(',', comma) && (first?.kind === 'time' || this.#isWord('NULL', first));
+  }
+
+  #predicate(): WhereNode {
+    const { column } = this.#token;
+    if (++this.#predicates > mostPredicates) throw whereError(column, `more than ${mostPredicates} comparisons`, 'write x IN (1, 2, 3)');
+    if (this.#isWord('GLOB') && this.#isOperator('(', this.#tokens[this.#position + 1])) return this.#globCall();
+    const left = this.#extent() ?? this.#operand();
     if (left.kind === 'name') {
-      const negated = this.#takeWord('NOT');
-      if (this.#takeWord('IN')) {
-        const node: WhereNode = { kind: 'in', name: left, items: this.#items() };
-        return negated ? { kind: 'not', part: node } : node;
-      }
-      if (negated) throw this.#unexpected('IN');
+      const ofName = this.#afterName(left);
+      if (ofName !== undefined) return ofName;
     }
+    if (this.#isWord('OVERLAPS')) return this.#overlaps(left, column);
+    if (left.kind === 'span' || left.kind === 'region') throw this.#unexpected('OVERLAPS');
     const operator = this.#operator();
     const right = this.#operand();
-    if (left.kind === 'name' && right.kind === 'literal') return { kind: 'compare', operator, name: left, value: right };
-    if (left.kind === 'literal' && right.kind === 'name') return { kind: 'compare', operator: flipped[operator], name: right, value: left };
+    if (left.kind === 'name' && right.kind !== 'name') return { kind: 'compare', operator, name: left, value: right };
+    if (left.kind !== 'name' && right.kind === 'name') return { kind: 'compare', operator: flipped[operator], name: right, value: left };
     throw whereError(left.column, 'a comparison that has not one name and one value', 'write, for example, tract = 8766');
+  }
+
+  /** What may follow a name only. */
+  #afterName(name: NameNode): WhereNode | undefined {
+    if (this.#takeWord('IS')) {
+      const negated = this.#takeWord('NOT');
+      if (!this.#takeWord('NULL')) throw this.#unexpected('NULL');
+      return negate(negated, { kind: 'null', name });
+    }
+    const negated = this.#takeWord('NOT');
+    if (this.#takeWord('IN')) return negate(negated, { kind: 'in', name, items: this.#items() });
+    if (this.#takeWord('GLOB')) return negate(negated, { kind: 'glob', name, pattern: plainGlob(this.#pattern()) });
+    if (this.#takeWord('LIKE')) return negate(negated, { kind: 'glob', name, pattern: likeAsGlob(this.#pattern()) });
+    if (negated) throw this.#unexpected('IN, GLOB or LIKE');
+    return undefined;
+  }
+
+  #globCall(): WhereNode {
+    this.#position += 2;
+    const name = this.#operand();
+    if (name.kind !== 'name') throw whereError(name.column, 'a value in place of a name', "write GLOB(physical_filter, 'HSC-*')");
+    this.#expectOperator(',');
+    const pattern = plainGlob(this.#pattern());
+    this.#expectOperator(')');
+    return { kind: 'glob', name, pattern };
+  }
+
+  #pattern(): string {
+    const { kind, text } = this.#token;
+    if (kind !== 'string') throw this.#unexpected("a pattern, such as 'HSC-*'");
+    this.#position++;
+    return text;
+  }
+
+  #overlaps(left: LiteralNode | ExtentNode, column: number): WhereNode {
+    this.#position++;
+    const right = this.#extent() ?? this.#operand();
+    for (const extent of [left, right]) {
+      if (extent.kind === 'literal')
+        throw whereError(extent.column, `OVERLAPS with ${JSON.stringify(extent.value)}`, "write visit.timespan OVERLAPS (T'...', T'...')");
+    }
+    return { kind: 'overlaps', left: left as ExtentNode, right: right as ExtentNode, column };
+  }
+
+  /** A time span or a region, which no other predicate takes. */
+  #extent(): SpanNode | RegionNode | undefined {
+    if (this.#isSpan()) return this.#span();
+    const { kind, text, column } = this.#token;
+    const shape = kind === 'name' ? regionShapes.find((name) => name === text.toUpperCase()) : undefined;
+    if (shape === undefined || !this.#isOperator('(', this.#tokens[this.#position + 1])) return undefined;
+    this.#position += 2;
+    const numbers = [this.#number()];
+    while (this.#takeOperator(',')) numbers.push(this.#number());
+    this.#expectOperator(')');
+    const [least, isPolygon] = [regionNumbers[shape], shape === 'POLYGON'];
+    if (isPolygon ? numbers.length < least || numbers.length % 2 !== 0 : numbers.length !== least) {
+      throw whereError(
+        column,
+        `${shape} of ${numbers.length} numbers`,
+        `it takes ${isPolygon ? 'two for each of three corners or more' : least}`,
+      );
+    }
+    return { kind: 'region', shape, numbers, column };
+  }
+
+  #number(): number {
+    const { value, column } = this.#literal('an angle in degrees');
+    if (typeof value === 'number') return value;
+    throw whereError(column, `the string '${value}' in place of an angle in degrees`);
+  }
+
+  #span(): SpanNode {
+    const { column } = this.#token;
+    this.#expectOperator('(');
+    const begin = this.#bound();
+    this.#expectOperator(',');
+    const end = this.#bound();
+    this.#expectOperator(')');
+    if (begin !== null && end !== null && begin >= end) throw whereError(column, 'a time span that does not end after it begins');
+    return { kind: 'span', begin, end, column };
+  }
+
+  #bound(): bigint | null {
+    if (this.#takeWord('NULL')) return null;
+    const { kind } = this.#token;
+    if (kind !== 'time') throw this.#unexpected("a time, such as T'2014-11-27', or NULL");
+    return this.#time().value;
   }
 
   #operator(): ComparisonOperator {
     const { kind, text } = this.#token;
-    const operator = text === '<>' ? '!=' : text;
-    if (kind !== 'operator' || !(operator in flipped)) throw this.#unexpected('=, !=, <, <=, >, >= or IN');
+    const operator = text === '<>' ? '!=' : text === '==' ? '=' : text;
+    if (kind !== 'operator' || !(operator in flipped)) throw this.#unexpected('=, !=, <, <=, >, >=, IN, IS, GLOB or OVERLAPS');
     this.#position++;
     return operator as ComparisonOperator;
   }
 
-  #operand(): NameNode | LiteralNode {
+  #operand(): NameNode | LiteralNode | TimeNode {
     const { kind, text, column } = this.#token;
-    if (kind === 'name' && !/^(and|or|not|in|overlaps)$/i.test(text)) {
+    if (kind === 'time') return this.#time();
+    if (kind === 'name' && !reservedWords.test(text)) {
       this.#position++;
       return { kind: 'name', name: text, column };
     }
     return this.#literal('a name or a value');
+  }
+
+  #time(): TimeNode {
+    const { text, column } = this.#token;
+    this.#position++;
+    return { kind: 'time', value: parseInstant(text, column), column };
   }
 
   #literal(expected: string): LiteralNode {
@@ -207,4 +305,18 @@ class Parser {
       throw whereError(first.column, `the range ${from}..${to}:${by}, which is empty,`, 'ranges go up, in steps of 1 or more');
     return { kind: 'range', first: from, last: to, step: by, column: first.column };
   }
+}
+
+function negate(isNegated: boolean, part: WhereNode): WhereNode {
+  return isNegated ? { kind: 'not', part } : part;
+}
+
+/** `%` and `_` of LIKE as SQLite's GLOB has them; GLOB's own signs stand for themselves. Case counts. */
+function likeAsGlob(pattern: string): string {
+  return pattern.replace(/[*?[]/g, '[$&]').replace(/%/g, '*').replace(/_/g, '?');
+}
+
+/** The classes of characters that SQLite's GLOB knows are not in the language. */
+function plainGlob(pattern: string): string {
+  return pattern.replace(/\[/g, '[[]');
 }

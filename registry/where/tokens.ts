@@ -1,4 +1,4 @@
-/** Splits an expression of `query --where` into tokens. */
+/** Splits an expression (docs/queries.md) into tokens. */
 
 import { ButlerfsError } from '../../common/errors.js';
 
@@ -6,7 +6,7 @@ export type TokenKind = 'name' | 'integer' | 'decimal' | 'string' | 'time' | 'op
 
 export interface Token {
   readonly kind: TokenKind;
-  /** As written, but for strings: without quotes. */
+  /** As written, but for strings and times: without quotes. */
   readonly text: string;
   /** Counted from 1. */
   readonly column: number;
@@ -14,7 +14,7 @@ export interface Token {
 
 const patterns: readonly (readonly [TokenKind | 'space', RegExp])[] = [
   ['space', /\s+/y],
-  ['time', /[Tt]'(?:[^'])*'/y],
+  ['time', /[Tt]'[^']*'/y],
   ['string', /'(?:[^']|'')*'|"(?:[^"]|"")*"/y],
   ['decimal', /[+-]?(?:\d+\.(?!\.)\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)/y],
   ['integer', /[+-]?\d+/y],
@@ -34,7 +34,8 @@ export function tokenize(expression: string): Token[] {
       throw whereError(position + 1, quote ? 'a string that does not end' : `an unexpected '${character}'`);
     }
     const [kind, text] = token;
-    if (kind !== 'space') tokens.push({ kind, text: kind === 'string' ? unquote(text) : text, column: position + 1 });
+    if (kind !== 'space')
+      tokens.push({ kind, text: kind === 'string' ? unquote(text) : kind === 'time' ? text.slice(2, -1) : text, column: position + 1 });
     position += text.length;
   }
   tokens.push({ kind: 'end', text: '', column: expression.length + 1 });

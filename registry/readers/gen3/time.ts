@@ -1,19 +1,6 @@
 /** Times of a Gen3 registry, as nanoseconds since 1970-01-01 TAI. */
 
-const nanosecondsPerSecond = 1_000_000_000n;
-
-/**
- * TAI minus UTC in whole seconds from the given UTC day on, newest first. Source: IERS Bulletin C; complete since 1999, before Gen3 repositories existed.
- * No leap second has been announced since 2017.
- */
-const leapSeconds: readonly (readonly [day: string, offset: bigint])[] = [
-  ['2017-01-01', 37n],
-  ['2015-07-01', 36n],
-  ['2012-07-01', 35n],
-  ['2009-01-01', 34n],
-  ['2006-01-01', 33n],
-  ['1999-01-01', 32n],
-];
+import { toTai } from '../../../sky/time-scales.js';
 
 /** The begin of an unbounded time span in a registry. */
 const earliest = 0n;
@@ -36,6 +23,5 @@ export function ingestTime(value: unknown): bigint | null {
   const [, day, time, fraction = ''] = match;
   const milliseconds = Date.parse(`${day}T${time}Z`);
   if (Number.isNaN(milliseconds)) return null;
-  const offset = leapSeconds.find(([since]) => day! >= since)?.[1] ?? leapSeconds.at(-1)![1];
-  return (BigInt(milliseconds / 1000) + offset) * nanosecondsPerSecond + BigInt(fraction.padEnd(9, '0'));
+  return toTai(BigInt(milliseconds) * 1_000_000n + BigInt(fraction.padEnd(9, '0')), 'utc');
 }

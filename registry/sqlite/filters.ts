@@ -1,0 +1,82 @@
+/** Expressions compiled for the types that they are asked of, with the statements that they stand in: a tree asks the same again and again. */
+
+import type { RawBuilder, SqlBool } from 'kysely';
+import { sql } from 'kysely';
+import type { Catalogue, WhereFilter } from '../contract.js';
+import { compileWhere } from '../where/compile.js';
+import { dimensionsOf, type WhereScope } from '../where/names.js';
+import { namesIn } from '../where/nodes.js';
+import { parseWhere } from '../where/parser.js';
+import type { Database } from './driver.js';
+import type { Columns, RecordTables } from './record-join.js';
+import type { StoredType } from './rows.js';
+import { dimensionColumn } from './schema.js';
+import { StatementCache } from './statements.js';
+
+export interface Filter {
+  /** On memberships `m`. */
+  readonly condition: RawBuilder<SqlBool>;
+  readonly statements: StatementCache;
+}
+
+/** Filters kept, the latest. */
+const mostFilters = 64;
+
+export class Filters {
+  readonly #database: Database;
+  readonly #catalogue: Catalogue;
+  readonly #records: RecordTables;
+  readonly #filters = new Map<string, Filter>();
+
+  constructor(database: Database, catalogue: Catalogue, records: RecordTables) {
+    this.#database = database;
+    this.#catalogue = catalogue;
+    this.#records = records;
+  }
+
+  /** Undefined without an expression. Throws what {@link parseWhere} and {@link compileWhere} throw. */
+  of({ where, aliases = {} }: WhereFilter, type: StoredType): Filter | undefined {
+    if (where === undefined) return undefined;
+    const key = JSON.stringify([type.id, where, aliases]);
+    const known = this.#filters.get(key);
+    const filter = known ?? {
+      condition: compileWhere(parseWhere(where), this.#scope(columnsOf(type), `dataset type '${type.name}'`, aliases)),
+      statements: new StatementCache(this.#database),
+    };
+    this.#filters.delete(key);
+    this.#filters.set(key, filter);
+    if (this.#filters.size > mostFilters) this.#filters.delete(this.#filters.keys().next().value!);
+    return filter;
+  }
+
+  /** Turns columns of dimension records into a condition. */
+  ofRecords({ where, aliases = {} }: WhereFilter): ((columns: Columns) => RawBuilder<SqlBool>) | undefined {
+    if (where === undefined) return undefined;
+    const node = parseWhere(where);
+    return (columns) => compileWhere(node, this.#scope(columns, 'the data ID', aliases));
+  }
+
+  /** Without a type names and values are checked against the universe and its records, whatever they are related to. */
+  check(filter: WhereFilter, type: StoredType | undefined): void {
+    const { where, aliases = {} } = filter;
+    if (where === undefined) return;
+    if (type !== undefined) {
+      this.of(filter, type);
+      return;
+    }
+    const node = parseWhere(where);
+    const scope = this.#scope(new Map(), 'the repository', aliases);
+    const named = namesIn(node).flatMap((name) => dimensionsOf(name, scope));
+    const columns = new Map([...named, 'band', 'physical_filter'].map((name) => [name, sql.ref(`m.${dimensionColumn(name)}`)]));
+    compileWhere(node, { ...scope, columns });
+  }
+
+  #scope(columns: Columns, subject: string, aliases: NonNullable<WhereFilter['aliases']>): WhereScope {
+    return { catalogue: this.#catalogue, records: this.#records, columns, subject, aliases };
+  }
+}
+
+function columnsOf({ dimensions }: StoredType): Columns {
+  const names = [...dimensions.required, ...dimensions.implied];
+  return new Map(names.map((name) => [name, sql.ref(`m.${dimensionColumn(name)}`)]));
+}

@@ -1,0 +1,84 @@
+/** What the names of an expression stand for. */
+
+import { sql } from 'kysely';
+import type { RawBuilder } from 'kysely';
+import { ButlerfsError } from '../../common/errors.js';
+import { didYouMean, nearestNames } from '../../common/nearest.js';
+import type { Catalogue, DimensionName } from '../contract.js';
+import { filterDimension, type KeyAliases, resolveAlias } from '../keys.js';
+import { type Columns, recordColumn, type RecordTables } from '../sqlite/record-join.js';
+import type { DimensionElement } from '../universe.js';
+import type { NameNode } from './nodes.js';
+import { whereError } from './tokens.js';
+
+/** What an expression is checked against. */
+export interface WhereScope {
+  readonly catalogue: Catalogue;
+  readonly records: RecordTables;
+  /** For messages: `dataset type 'calexp'`. */
+  readonly subject: string;
+  /** Keys that the subject has. */
+  readonly columns: Columns;
+  readonly aliases: KeyAliases;
+}
+
+export type Resolved =
+  /** `any`: a field of a record, whose type the catalogue does not keep. */
+  | { readonly kind: 'value'; readonly column: RawBuilder<unknown>; readonly type: 'int' | 'string' | 'any' }
+  /** Nanoseconds since 1970-01-01 TAI. */
+  | { readonly kind: 'time'; readonly column: RawBuilder<unknown> }
+  | { readonly kind: 'span'; readonly begin: RawBuilder<unknown>; readonly end: RawBuilder<unknown> }
+  | { readonly kind: 'region'; readonly column: RawBuilder<unknown> };
+
+const filterAlias = 'filter';
+
+/**
+ * The dimensions that a name needs: its own, or those that select the record that it is a field of. A `filter` without a value is a physical one. Throws
+ * `unknown-dimension`, with the nearest, for a name that the universe has not.
+ */
+export function dimensionsOf(node: NameNode, { records, columns, aliases, subject }: WhereScope): readonly DimensionName[] {
+  const { universe } = records;
+  const [first = '', ...fields] = node.name.split('.');
+  const name = resolveAlias(first, aliases);
+  if (name === filterAlias && fields.length === 0)
+    return [columns.has('physical_filter') || !columns.has('band') ? 'physical_filter' : 'band'];
+  const element = universe.element(name);
+  if (fields.length > 0 && element !== undefined) return element.required;
+  if (fields.length === 0 && universe.dimension(name) !== undefined) return [name];
+  const known = fields.length === 0 ? [...columns.keys(), ...universe.names] : universe.elements.map((each) => each.name);
+  throw new ButlerfsError('unknown-dimension', {
+    what: `unknown dimension '${first}' at column ${node.column}`,
+    advice: didYouMean(nearestNames(first, new Set(known))) ?? `the keys of ${subject} are ${[...columns.keys()].join(', ') || 'none'}`,
+  });
+}
+
+/** `value` is what a name is compared with: it says whether a `filter` is a band. The scope has the columns that the name needs. */
+export function resolveName(node: NameNode, value: string | number | undefined, scope: WhereScope): Resolved {
+  const { records, columns, aliases, catalogue } = scope;
+  const [first = '', ...fields] = node.name.split('.');
+  const alias = resolveAlias(first, aliases);
+  if (fields.length > 0) return fieldOf(node, records.universe.element(alias)!, fields, scope);
+  const known = [...columns.keys()];
+  const isText = typeof value === 'string';
+  const name = alias !== filterAlias ? alias : isText ? filterDimension(catalogue, known, value) : dimensionsOf(node, scope)[0]!;
+  return { kind: 'value', column: columns.get(name)!, type: records.universe.dimension(name)!.type };
+}
+
+function fieldOf(node: NameNode, element: DimensionElement, path: readonly string[], { records, columns }: WhereScope): Resolved {
+  const fields = records.fields(element.name) ?? [];
+  const field = path.join('.');
+  const column = (name: string): RawBuilder<unknown> => recordColumn(element, name, columns);
+  if (fields.includes(field))
+    return field === 'region' ? { kind: 'region', column: column(field) } : { kind: 'value', column: column(field), type: 'any' };
+  if (fields.includes('timespan_begin') && fields.includes('timespan_end')) {
+    if (field === 'timespan') return { kind: 'span', begin: column('timespan_begin'), end: column('timespan_end') };
+    if (field === 'timespan.begin' || field === 'timespan.end') return { kind: 'time', column: column(field.replace('.', '_')) };
+  }
+  // The key itself, as the subject has it.
+  if (field === element.name && columns.has(field)) {
+    return { kind: 'value', column: sql`${columns.get(field)!}`, type: records.universe.dimension(field)!.type };
+  }
+  const shown = [...new Set(fields.map((name) => name.replace(/^timespan_(?:begin|end)$/, 'timespan')))];
+  const advice = didYouMean(nearestNames(field, shown)) ?? `its fields are ${shown.join(', ') || 'none'}`;
+  throw whereError(node.column, `the unknown field '${field}' of '${element.name}'`, advice);
+}
