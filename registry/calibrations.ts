@@ -1,7 +1,7 @@
 /** Which calibration is valid for a data ID at a time. */
 
 import { ButlerfsError } from '../common/errors.js';
-import type { CalibrationQuery, Catalogue, DatasetRow, Validity } from './contract.js';
+import type { CalibrationQuery, Catalogue, Constraint, DataIdValue, DatasetRow, DatasetType, Validity } from './contract.js';
 
 /** How many ranges a message names. */
 const mostNamed = 4;
@@ -84,4 +84,48 @@ function instantText(nanoseconds: bigint | null): string {
   if (nanoseconds === null) return '';
   const milliseconds = Number(nanoseconds / 1_000_000n);
   return Math.abs(milliseconds) > 8.64e15 ? `${nanoseconds} ns` : new Date(milliseconds).toISOString().replace(/\.000Z$|Z$/, '');
+}
+
+/**
+ * The data ID that a calibration type needs, from that of an exposure or a visit and what dimension records say of it. Throws `unknown-value` where they do not
+ * say it.
+ */
+export function calibrationDataId(catalogue: Catalogue, type: DatasetType, dataId: Constraint): Constraint {
+  const known = new Map(dataId);
+  const { universe } = catalogue;
+  // Records of the universe's later dimensions imply values of its earlier ones.
+  for (const name of [...universe.names].reverse()) {
+    const { required, implied } = universe.dimension(name)!;
+    if (!required.every((each) => known.has(each)) || implied.every((each) => known.has(each))) continue;
+    const record = catalogue.record(name, Object.fromEntries(required.map((each) => [each, known.get(each)!])));
+    for (const each of implied) {
+      const value = record?.[each];
+      if (value !== undefined && value !== null && !known.has(each)) known.set(each, value);
+    }
+  }
+  const missing = type.dimensions.required.filter((name) => !known.has(name));
+  if (missing.length > 0) {
+    const what = `the ${type.name} of ${[...dataId].map(([name, value]) => `${name}=${value}`).join(' ')}`;
+    throw new ButlerfsError('unknown-value', {
+      what,
+      why: `it also depends on ${missing.join(' and ')}`,
+      advice: `give ${missing[0]}=...`,
+    });
+  }
+  return new Map(type.dimensions.required.map((name) => [name, known.get(name)!]));
+}
+
+/** When a data ID's exposure, else its visit, was taken; null where no record says. */
+export function timeOf(catalogue: Pick<Catalogue, 'record'>, dataId: Constraint): Validity | null {
+  for (const element of ['exposure', 'visit']) {
+    const record = dataId.has(element) ? catalogue.record(element, Object.fromEntries(dataId)) : undefined;
+    const [begin, end] = [record?.['timespan_begin'], record?.['timespan_end']];
+    if (isBound(begin) && isBound(end)) return { begin: BigInt(begin), end: BigInt(end) };
+  }
+  return null;
+}
+
+/** Nanoseconds past 2^53 come as decimal text. */
+function isBound(value: DataIdValue | null | undefined): value is DataIdValue {
+  return typeof value === 'number' || (typeof value === 'string' && /^-?\d+$/.test(value));
 }

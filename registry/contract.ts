@@ -266,7 +266,10 @@ export interface Catalogue {
   checkWhere(filter: WhereFilter, type?: DatasetType): void;
   /** Streamed. Throws `unsupported` for dimensions without records, and as {@link query}. */
   dataIds(query: DataIdQuery): IterableIterator<readonly DataIdValue[]>;
-  /** Elements of the universe that have records, in its order, with the dimensions that identify a record, in path order. */
+  /**
+   * Elements of the universe that have records, or whose values others' records name (`band`), in its order, with the dimensions that identify one, in path
+   * order.
+   */
   recordElements(): readonly { readonly name: string; readonly required: readonly DimensionName[] }[];
   /**
    * The dataset of the first collection that has one for the data ID: in a RUN or a TAGGED collection any, in a CALIBRATION collection one that is certified for

@@ -13,6 +13,12 @@ export const commonAliases: KeyAliases = { ccd: 'detector', ccdnum: 'detector', 
 
 const filterAlias = 'filter';
 
+/** What keys of a path are counted among: a dataset type, or something else that they identify. */
+export interface KeyOwner extends Pick<DatasetType, 'name' | 'dimensions'> {
+  /** For messages; default: `dataset type`. */
+  readonly kind?: string;
+}
+
 /** How many filters an instrument may have before a name is no longer looked up among them. */
 const mostFilters = 10_000;
 
@@ -54,7 +60,7 @@ export function filterDimension(catalogue: Catalogue, known: readonly DimensionN
  */
 export function parseKeyValue(
   catalogue: Catalogue,
-  type: DatasetType,
+  type: KeyOwner,
   key: string,
   text: string,
   constraint: Constraint,
@@ -62,13 +68,14 @@ export function parseKeyValue(
 ): { readonly dimension: DimensionName; readonly value: DataIdValue } {
   const value = decodeValue(text);
   const known = keysOf(type);
+  const subject = `${type.kind ?? 'dataset type'} '${type.name}'`;
   const alias = resolveAlias(key, aliases);
   const name = alias === filterAlias ? filterDimension(catalogue, known, value) : alias;
   const dimension = known.includes(name) ? catalogue.universe.dimension(name) : undefined;
-  if (dimension === undefined) throw unknownKey(key, `dataset type '${type.name}'`, known, filterAdvice(catalogue, alias, value, known));
+  if (dimension === undefined) throw unknownKey(key, subject, known, filterAdvice(catalogue, alias, value, known));
   if (alias === filterAlias && name === 'band') {
     const advice = filterAdvice(catalogue, alias, value, known);
-    const why = `dataset type '${type.name}' has bands, not physical filters`;
+    const why = `${subject} has bands, not physical filters`;
     if (advice !== undefined && !known.includes('physical_filter'))
       throw new ButlerfsError('unknown-value', { what: `${key}=${text}`, why, advice });
   }
@@ -77,7 +84,7 @@ export function parseKeyValue(
   return { dimension: name, value: parseInteger(dimension, value) };
 }
 
-function keysOf({ dimensions }: DatasetType): readonly DimensionName[] {
+function keysOf({ dimensions }: KeyOwner): readonly DimensionName[] {
   return [...dimensions.required, ...dimensions.implied];
 }
 

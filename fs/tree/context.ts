@@ -61,10 +61,10 @@ export class TreeContext {
 
   /** The view that was asked for, resolved in the present catalogue. Throws `unknown-collection`. */
   view(request: ViewRequest): View {
-    const key = JSON.stringify([request.collections, request.order]);
+    const key = JSON.stringify([request.collections, request.order, request.where, request.calibrations]);
     let view = this.#views.get(key);
     if (view === undefined) {
-      view = openView(this.#catalogue, request, this.mountDefaults);
+      view = openView(this.#catalogue, { aliases: this.aliases, ...request }, this.mountDefaults);
       this.#views.set(key, view);
     }
     return view;

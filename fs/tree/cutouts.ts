@@ -58,7 +58,7 @@ export class BoxDirectory extends ContextDirectory {
     return this.known(name, () => {
       const named = this.#leaf.named(name);
       if (named === undefined) throw noSuchName(this, name);
-      return this.#leaf.fileNode(named, this, this.#box);
+      return this.#leaf.tree.fileNode(named, this, this.#box);
     });
   }
 
@@ -68,7 +68,7 @@ export class BoxDirectory extends ContextDirectory {
       count: files.length,
       at: (index) => {
         const named = files[index]!;
-        return { name: named.name, isDirectory: false, node: () => this.#leaf.fileNode(named, this, this.#box) };
+        return { name: named.name, isDirectory: false, node: () => this.#leaf.tree.fileNode(named, this, this.#box) };
       },
     };
   }

@@ -12,7 +12,7 @@ import type { Constraint, DataIdValue, DatasetRow, DatasetType, DimensionName } 
 import { parseKeyValue } from '../../registry/keys.js';
 import { encodeComponent } from '../../registry/values.js';
 import { ROW_LIMIT } from './context.js';
-import { DatasetFile, fileKey, type FileBox, partOf } from './dataset-file.js';
+import { CALIBRATIONS, CalibrationsDirectory, hasCalibrations } from './calibrations.js';
 import { CUTOUTS, CutoutsDirectory } from './cutouts.js';
 import { fileNames, filesOf, nameOrNone, type NamedFile, shortNames } from './file-names.js';
 import { combine, hashText, inodeNumber, spread } from './identity.js';
@@ -102,8 +102,10 @@ export class DataIdDirectory extends DirectoryNode {
     if (keys.length === 0) {
       if (name === CUTOUTS && this.tree.component !== null) return new CutoutsDirectory(this.tree.context, this, name);
       const named = this.named(name);
-      if (named !== undefined) return this.fileNode(named, this);
+      if (named !== undefined) return this.tree.fileNode(named, this);
     }
+    if (name === CALIBRATIONS && hasCalibrations(constraint))
+      return new CalibrationsDirectory(this.tree.context, this.tree.request, constraint, this, name);
     const equals = name.indexOf('=');
     if (equals <= 0) throw noSuchName(this, name);
     return this.#child(name, name.slice(0, equals), name.slice(equals + 1), constraint, keys);
@@ -148,7 +150,7 @@ export class DataIdDirectory extends DirectoryNode {
     const view = this.#view;
     const constraint = this.constraint();
     const keys = remainingKeys(view, type, constraint);
-    const question = { type, searchPath: view.searchPath, constraint, keys, rowLimit: ROW_LIMIT };
+    const question = { ...view.of(type), constraint, keys, rowLimit: ROW_LIMIT };
     const answer = context.catalogue.directory(question);
     if (answer.kind === 'values') {
       if (keys.length === 1 && this.tree.component === null) this.#long = new LongDirectory(context, question, answer.values);
@@ -182,7 +184,7 @@ export class DataIdDirectory extends DirectoryNode {
     if (keys.length !== 1 || typeof value !== 'number' || component !== null || this.#long?.generation === context.generation)
       return undefined;
     if (this.#ahead?.generation !== context.generation) {
-      const question = { type: this.#type, searchPath: this.#view.searchPath, constraint, keys, rowLimit: ROW_LIMIT };
+      const question = { ...this.#view.of(this.#type), constraint, keys, rowLimit: ROW_LIMIT };
       this.#ahead = new LeavesAhead(context, question);
     }
     return this.#ahead.rangeOf(value);
@@ -240,7 +242,7 @@ export class DataIdDirectory extends DirectoryNode {
       count: files.length,
       at: (index) => {
         const named = files[index]!;
-        return { name: named.name, isDirectory: false, node: () => this.fileNode(named, this) };
+        return { name: named.name, isDirectory: false, node: () => this.tree.fileNode(named, this) };
       },
     };
   }
@@ -267,12 +269,5 @@ export class DataIdDirectory extends DirectoryNode {
       });
     }
     return matching[0];
-  }
-
-  /** The node of a file of this leaf, or of a box cut out of it; `parent` is where it is made if the kernel does not know it. */
-  fileNode({ name, row, file, hdu }: NamedFile, parent: DirectoryNode, box?: FileBox): DatasetFile {
-    const { context, files } = this.tree;
-    const part = partOf(hdu, box);
-    return files.get(fileKey(row.uuid, file.component, part)) ?? new DatasetFile(parent, name, files, context, row, file, part);
   }
 }

@@ -4,6 +4,9 @@
  *     /                      dataset types
  *     /@collections/<name>/  the same tree, of one collection
  *     /@by/<key>,<key>/      the same tree, in another key order
+ *     /@where/<expression>/  the same tree, restricted to what satisfies it
+ *     /@missing/<type>/      data IDs that the search path lacks
+ *     /@dimensions/<name>/   data IDs that dimension records define, data or not
  *     /@repo/                the repository's own files
  *     /@explain/<path>       how a path resolves
  *     /@status               the mount's state
@@ -17,6 +20,7 @@ import { ContextDirectory } from './context-directory.js';
 import type { TreeContext } from './context.js';
 import { DataIdDirectory } from './data-id-directory.js';
 import { fileKey, partRequest } from './dataset-file.js';
+import { DataIdLevelsDirectory, DIMENSIONS, MISSING } from './data-id-levels.js';
 import { explainPath, findType } from './explain.js';
 import { indexIfPresent } from './fits-index.js';
 import { nameOrNone } from './file-names.js';
@@ -26,7 +30,8 @@ import { type Listing, namedListing, noSuchName } from './node.js';
 import { RepositoryDirectory } from './repository-files.js';
 import { StatusFile, TextFile } from './text-files.js';
 import { TypeTree } from './type-tree.js';
-import type { ViewRequest } from './view.js';
+import { ofCollection, type ViewRequest } from './view.js';
+import { whereRequest } from './where.js';
 
 /** A directory that lists dataset types: the root, or the top of another view. */
 export class TypesDirectory extends ContextDirectory {
@@ -47,7 +52,10 @@ export class TypesDirectory extends ContextDirectory {
   }
 
   listing(): Listing {
-    const names = this.context.catalogue.typesOn(this.context.view(this.#view).searchPath).map((type) => type.name);
+    const names = this.context
+      .view(this.#view)
+      .types()
+      .map((type) => type.name);
     return namedListing(names, true, (name) => this.find(name));
   }
 
@@ -67,6 +75,11 @@ export class TypesDirectory extends ContextDirectory {
       case '@by':
         if (this.#view.order.length === 0) return new ByDirectory(this.context, this.#view, this, name);
         break;
+      case '@where':
+        return new WhereDirectory(this.context, this.#view, this, name);
+      case MISSING:
+      case DIMENSIONS:
+        return new DataIdLevelsDirectory(this.context, this.#view, this, name);
       case '@explain':
         return new ExplainDirectory(this.context, this.#view, '', this, name);
       case '@repo':
@@ -92,7 +105,7 @@ export class CollectionsDirectory extends ContextDirectory {
 
   find(name: string): TreeNode {
     return this.known(name, () => {
-      const view = { ...this.#view, collections: [decodeValue(name)] };
+      const view = ofCollection(this.#view, decodeValue(name));
       this.context.view(view);
       return new TypesDirectory(this.context, view, this, name);
     });
@@ -121,6 +134,28 @@ class ByDirectory extends ContextDirectory {
         throw new ButlerfsError('unknown-dimension', { what: `'${name}'`, why: 'a key is given twice' });
       return new TypesDirectory(this.context, { ...this.#view, order }, this, name);
     });
+  }
+
+  listing(): Listing {
+    return namedListing([], true, (name) => this.find(name));
+  }
+}
+
+/** `@where`: any expression resolves, percent-encoded as values are; none is listed. */
+class WhereDirectory extends ContextDirectory {
+  readonly #view: ViewRequest;
+
+  constructor(context: TreeContext, view: ViewRequest, parent: DirectoryNode, name: string) {
+    super(context, parent, name);
+    this.#view = view;
+  }
+
+  get ino(): number {
+    return inodeNumber(combine(this.parent!.ino, hashText('@where')));
+  }
+
+  find(name: string): TreeNode {
+    return this.known(name, () => new TypesDirectory(this.context, whereRequest(this.context.catalogue, this.#view, name), this, name));
   }
 
   listing(): Listing {

@@ -255,13 +255,13 @@ function explainPart(part: FilePart, index: FitsIndex | undefined, lines: string
 }
 
 function leafFiles(catalogue: Catalogue, view: View, type: DatasetType, component: string | null, constraint: Constraint) {
-  const answer = catalogue.directory({ type, searchPath: view.searchPath, constraint, keys: [], rowLimit: Number.MAX_SAFE_INTEGER });
+  const answer = catalogue.directory({ ...view.of(type), constraint, keys: [], rowLimit: Number.MAX_SAFE_INTEGER });
   return answer.kind === 'rows' ? fileNames(view, type, component, answer.rows) : [];
 }
 
 function isEmpty(catalogue: Catalogue, view: View, type: DatasetType, constraint: Constraint): boolean {
   const keys = remainingKeys(view, type, constraint);
-  const answer = catalogue.directory({ type, searchPath: view.searchPath, constraint, keys, rowLimit: 0 });
+  const answer = catalogue.directory({ ...view.of(type), constraint, keys, rowLimit: 0 });
   return answer.kind === 'rows' ? answer.rows.length === 0 : answer.values.length === 0;
 }
 
@@ -271,17 +271,17 @@ export function findType(
   view: View,
   name: string,
 ): { readonly type: DatasetType; readonly component: string | null } {
-  const here = catalogue.typesOn(view.searchPath);
-  const whole = here.find((type) => type.name === name);
-  if (whole !== undefined) return { type: whole, component: null };
+  const whole = catalogue.datasetType(name);
+  if (whole !== undefined && view.shows(whole)) return { type: whole, component: null };
   const dot = name.lastIndexOf('.');
-  const composite = dot > 0 ? here.find((type) => type.name === name.slice(0, dot)) : undefined;
-  if (composite !== undefined) return { type: composite, component: decodeValue(name.slice(dot + 1)) };
-  const elsewhere = catalogue.datasetType(name) !== undefined;
-  const names = here.map((type) => type.name);
+  const composite = dot > 0 ? catalogue.datasetType(name.slice(0, dot)) : undefined;
+  if (composite !== undefined && view.shows(composite)) return { type: composite, component: decodeValue(name.slice(dot + 1)) };
+  const names = view.types().map((type) => type.name);
+  const why =
+    view.where === undefined ? 'it has no stored datasets in the collections searched' : 'no dataset of it satisfies the expression';
   throw new ButlerfsError('unknown-dataset-type', {
     what: `dataset type '${name}'`,
-    why: elsewhere ? 'it has no stored datasets in the collections searched' : 'the repository has no such type',
+    why: whole === undefined ? 'the repository has no such type' : why,
     advice:
       didYouMean(nearestNames(name, names)) ?? `types here: ${names.slice(0, SAMPLE).join(', ')}${names.length > SAMPLE ? ', ...' : ''}`,
   });
@@ -306,7 +306,7 @@ function noSuchValue(
 ): ButlerfsError {
   const wanted = new Map([...constraint, [dimension, value]]);
   const what = `${dimension}=${encodeValue(value)} of ${type.name}`;
-  if (catalogue.isRegisteredOnly({ type, searchPath: view.searchPath, constraint: wanted })) {
+  if (catalogue.isRegisteredOnly({ ...view.of(type), constraint: wanted })) {
     return new ButlerfsError('unknown-value', { what, why: 'the registry knows such a dataset, but no file of it is stored' });
   }
   const isRequired = type.dimensions.required.includes(dimension);
@@ -337,7 +337,7 @@ function valuesOf(
   dimension: DimensionName,
 ): readonly DataIdValue[] {
   const others = remainingKeys(view, type, new Map([...constraint, [dimension, 0]]));
-  const answer = catalogue.directory({ type, searchPath: view.searchPath, constraint, keys: [dimension, ...others], rowLimit: 0 });
+  const answer = catalogue.directory({ ...view.of(type), constraint, keys: [dimension, ...others], rowLimit: 0 });
   const column = type.dimensions.required.indexOf(dimension);
   return answer.kind === 'values' ? answer.values : [...new Set(answer.rows.map((row) => row.values[column]!))];
 }

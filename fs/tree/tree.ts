@@ -32,6 +32,7 @@ import { DatasetFile } from './dataset-file.js';
 import { TypesDirectory } from './directories.js';
 import { DirectoryNode, type Listing, listingHash, type NodeAttributes, type TreeNode } from './node.js';
 import { OpenedObject, OpenedPartial } from './open-object.js';
+import { operatorInvalidations } from './operator-directory.js';
 import { OpenedText } from './text-files.js';
 import { TreeAttributes } from './tree-attributes.js';
 import { invalidations } from './update.js';
@@ -256,7 +257,8 @@ export class Tree implements FileSystem {
     const former = this.#context.catalogue;
     this.#listings.clear();
     this.#totals = undefined;
-    return invalidations(this.#context, former, catalogue, this.#nodes);
+    const changed = invalidations(this.#context, former, catalogue, this.#nodes);
+    return [...changed, ...operatorInvalidations(this.#nodes)];
   }
 
   #entry(directory: DirectoryNode, name: string, node: TreeNode, attributes: NodeAttributes): Entry {

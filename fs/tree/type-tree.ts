@@ -2,8 +2,10 @@
 
 import { ButlerfsError } from '../../common/errors.js';
 import type { DatasetType } from '../../registry/contract.js';
-import type { KnownFiles } from './dataset-file.js';
 import type { TreeContext } from './context.js';
+import { DatasetFile, type FileBox, fileKey, type KnownFiles, partOf } from './dataset-file.js';
+import type { NamedFile } from './file-names.js';
+import type { DirectoryNode } from './node.js';
 import type { View, ViewRequest } from './view.js';
 
 export class TypeTree {
@@ -11,7 +13,7 @@ export class TypeTree {
   readonly typeName: string;
   /** Set in the tree of one component (`composite.data`). */
   readonly component: string | null;
-  readonly #request: ViewRequest;
+  readonly request: ViewRequest;
   #generation = -1;
   #view: View | undefined;
   #type: DatasetType | undefined;
@@ -19,7 +21,7 @@ export class TypeTree {
 
   constructor(context: TreeContext, request: ViewRequest, typeName: string, component: string | null) {
     this.context = context;
-    this.#request = request;
+    this.request = request;
     this.typeName = typeName;
     this.component = component;
   }
@@ -42,13 +44,20 @@ export class TypeTree {
     return this.#files!;
   }
 
+  /** The node of a file, or of a box cut out of it; `parent` is where it is made if the kernel does not know it. */
+  fileNode({ name, row, file, hdu }: NamedFile, parent: DirectoryNode, box?: FileBox): DatasetFile {
+    const part = partOf(hdu, box);
+    const known = this.files.get(fileKey(row.uuid, file.component, part));
+    return known ?? new DatasetFile(parent, name, this.files, this.context, row, file, part);
+  }
+
   #renew(): void {
     if (this.#generation === this.context.generation) return;
     const type = this.context.catalogue.datasetType(this.typeName);
     if (type === undefined) {
       throw new ButlerfsError('unknown-dataset-type', { what: `dataset type '${this.typeName}'`, why: 'the repository no longer has it' });
     }
-    this.#view = this.context.view(this.#request);
+    this.#view = this.context.view(this.request);
     this.#type = type;
     this.#files = this.context.files(this.#view.hash);
     this.#generation = this.context.generation;

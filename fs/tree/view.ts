@@ -1,13 +1,34 @@
 /** A view: which datasets a tree shows, and in which order its levels go. */
 
-import type { Catalogue, Collection, Constraint, DatasetType, DimensionName, SearchPath } from '../../registry/contract.js';
+import { ButlerfsError } from '../../common/errors.js';
+import type {
+  Catalogue,
+  Collection,
+  Constraint,
+  DataIdValue,
+  DatasetType,
+  DimensionGroup,
+  DimensionName,
+  SearchPath,
+  WhereFilter,
+} from '../../registry/contract.js';
 import { hashText } from './identity.js';
 
-export interface ViewRequest {
+export interface ViewRequest extends WhereFilter {
   /** Names of the search path; empty: the mount's. */
   readonly collections: readonly string[];
   /** Keys that come first, in this order (`@by`). */
   readonly order: readonly DimensionName[];
+  /** Collections that are searched for a dataset type in place of the search path, by its name. */
+  readonly calibrations?: CalibrationChoice;
+}
+
+export type CalibrationChoice = Readonly<Record<string, readonly string[]>>;
+
+/** Which datasets of a type a view shows. */
+export interface TypeQuestion extends WhereFilter {
+  readonly type: DatasetType;
+  readonly searchPath: SearchPath;
 }
 
 /** A view of one catalogue. Immutable: a new catalogue brings new views. */
@@ -17,9 +38,15 @@ export interface View extends ViewRequest {
   readonly defaults: Constraint;
   /** Names the view among those of one mount. */
   readonly hash: number;
+  /** Throws `unknown-collection` where the one chosen for the type does not exist. */
+  of(type: DatasetType): TypeQuestion;
+  /** Dataset types of which the view shows datasets, sorted by name. */
+  types(): readonly DatasetType[];
+  /** Whether it shows any of this type. Throws where its expression cannot be asked of the type: `unknown-dimension`, `invalid-value`. */
+  shows(type: DatasetType): boolean;
 }
 
-/** Resolves a view. Throws `unknown-collection`. `defaults` are the mount's own. */
+/** Resolves a view. Throws `unknown-collection`, and `usage` for an expression that is none. `defaults` are the mount's own. */
 export function openView(catalogue: Catalogue, request: ViewRequest, defaults: Constraint): View {
   const searchPath = catalogue.searchPath(request.collections.length === 0 ? undefined : request.collections);
   const all = new Map(defaults);
@@ -28,17 +55,101 @@ export function openView(catalogue: Catalogue, request: ViewRequest, defaults: C
     const [only, another] = catalogue.governorValues(searchPath, name, 2);
     if (only !== undefined && another === undefined) all.set(name, only);
   }
-  return {
-    ...request,
-    searchPath,
-    defaults: all,
-    hash: hashText(JSON.stringify(searchPath.collections.map(({ name }: Collection) => name))),
-  };
+  return new OpenView(catalogue, request, searchPath, all);
+}
+
+/** Another request that shows only what satisfies a further expression as well. */
+export function restricted(request: ViewRequest, where: string): ViewRequest {
+  return { ...request, where: request.where === undefined ? where : `(${request.where}) AND (${where})` };
+}
+
+/** Another request for one collection, in place of the search path and of what was chosen for single types. */
+export function ofCollection({ calibrations: _, ...request }: ViewRequest, collection: string): ViewRequest {
+  return { ...request, collections: [collection] };
+}
+
+class OpenView implements View {
+  readonly collections: readonly string[];
+  readonly order: readonly DimensionName[];
+  readonly where: string | undefined;
+  readonly aliases: WhereFilter['aliases'];
+  readonly calibrations: CalibrationChoice;
+  readonly searchPath: SearchPath;
+  readonly defaults: Constraint;
+  readonly hash: number;
+  readonly #catalogue: Catalogue;
+  readonly #chosen = new Map<string, SearchPath>();
+  readonly #held = new Map<SearchPath, ReadonlySet<string>>();
+  readonly #shown = new Map<string, boolean>();
+  #types: readonly DatasetType[] | undefined;
+
+  constructor(catalogue: Catalogue, request: ViewRequest, searchPath: SearchPath, defaults: Constraint) {
+    this.#catalogue = catalogue;
+    this.collections = request.collections;
+    this.order = request.order;
+    this.where = request.where;
+    this.aliases = request.aliases;
+    this.calibrations = request.calibrations ?? {};
+    this.searchPath = searchPath;
+    this.defaults = defaults;
+    const names = searchPath.collections.map(({ name }: Collection) => name);
+    this.hash = hashText(JSON.stringify(this.where === undefined ? names : [names, this.where]));
+  }
+
+  of(type: DatasetType): TypeQuestion {
+    return { type, searchPath: this.#searchPathOf(type), where: this.where, aliases: this.aliases };
+  }
+
+  #searchPathOf({ name }: DatasetType): SearchPath {
+    if (!Object.hasOwn(this.calibrations, name)) return this.searchPath;
+    let chosen = this.#chosen.get(name);
+    if (chosen === undefined) this.#chosen.set(name, (chosen = this.#catalogue.searchPath(this.calibrations[name]!)));
+    return chosen;
+  }
+
+  types(): readonly DatasetType[] {
+    this.#types ??= this.#catalogue.datasetTypes().filter((type) => {
+      try {
+        return this.shows(type);
+      } catch (error) {
+        // An expression over keys that the type has not says nothing of it.
+        if (error instanceof ButlerfsError && (error.code === 'unknown-dimension' || error.code === 'invalid-value')) return false;
+        throw error;
+      }
+    });
+    return this.#types;
+  }
+
+  shows(type: DatasetType): boolean {
+    let shown = this.#shown.get(type.name);
+    if (shown === undefined) this.#shown.set(type.name, (shown = this.#holds(type) && !this.#isEmpty(type)));
+    return shown;
+  }
+
+  #holds(type: DatasetType): boolean {
+    const { searchPath } = this.of(type);
+    let names = this.#held.get(searchPath);
+    if (names === undefined) this.#held.set(searchPath, (names = new Set(this.#catalogue.typesOn(searchPath).map(({ name }) => name))));
+    return names.has(type.name);
+  }
+
+  #isEmpty(type: DatasetType): boolean {
+    if (this.where === undefined) return false;
+    const constraint = withDefaults(this, type, new Map());
+    const keys = remainingKeys(this, type, constraint);
+    const answer = this.#catalogue.directory({ ...this.of(type), constraint, keys, rowLimit: 0 });
+    return answer.kind === 'rows' ? answer.rows.length === 0 : answer.values.length === 0;
+  }
+}
+
+/** What identifies a thing in paths: a dataset type, or a dimension record. */
+export interface Keyed {
+  readonly dimensions: DimensionGroup;
 }
 
 /** The data ID so far with the defaults for governors of the type that it does not give. */
-export function withDefaults(view: View, type: DatasetType, given: Constraint): Constraint {
-  const all = new Map(given);
+export function withDefaults(view: View, type: Keyed, given: Constraint): Constraint {
+  const all = new Map<DimensionName, DataIdValue>(given);
   for (const dimension of type.dimensions.required) {
     const value = view.defaults.get(dimension);
     if (value !== undefined && !all.has(dimension)) all.set(dimension, value);
@@ -47,7 +158,7 @@ export function withDefaults(view: View, type: DatasetType, given: Constraint): 
 }
 
 /** Required dimensions that are still to be given, in the order of the directory levels. */
-export function remainingKeys(view: View, type: DatasetType, constraint: Constraint): DimensionName[] {
+export function remainingKeys(view: View, type: Keyed, constraint: Constraint): DimensionName[] {
   const missing = type.dimensions.required.filter((dimension) => !constraint.has(dimension));
   const asked = view.order.filter((dimension) => missing.includes(dimension));
   return [...asked, ...missing.filter((dimension) => !asked.includes(dimension))];

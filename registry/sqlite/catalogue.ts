@@ -186,7 +186,10 @@ export class SqliteCatalogue implements Catalogue {
   }
 
   recordElements(): ReturnType<Catalogue['recordElements']> {
-    const stored = this.universe.elements.filter(({ name }) => this.#records.fields(name) !== undefined);
+    const stored = this.universe.elements.filter(
+      ({ name, viewOf }) =>
+        this.#records.fields(name) !== undefined || (viewOf !== undefined && this.#records.fields(viewOf)?.includes(name)),
+    );
     return stored.map(({ name, required }) => ({ name, required: this.universe.pathOrder(required) }));
   }
 

@@ -48,6 +48,7 @@ function joined(records: RecordTables, { dimensions, element: name }: DataIdQuer
   if (name === undefined) return joinRecords(records, dimensions, new Map(), 'r');
   const element = records.universe.element(name);
   if (element !== undefined && records.fields(name) !== undefined) return recordsOf(records, element, 'r');
+  if (element?.viewOf !== undefined) return joinRecords(records, element.required, new Map(), 'r');
   const why = element === undefined ? 'the universe has no such element' : 'the repository has none';
   throw new ButlerfsError('unknown-dimension', { what: `dimension records of '${name}'`, why });
 }

@@ -47,6 +47,7 @@ export function joinRecords(records: RecordTables, wanted: Iterable<DimensionNam
 export function recordsOf(records: RecordTables, element: DimensionElement, prefix: string): JoinedRecords {
   const join = new RecordJoin(records, new Map(), prefix);
   join.addElement(element);
+  join.addImplied();
   return join;
 }
 
@@ -80,7 +81,7 @@ class RecordJoin implements JoinedRecords {
     }
     for (const name of needed) if (!this.columns.has(name)) this.#addView(name);
     for (const element of universe.elements) this.#addRelation(element, needed);
-    this.#addImplied();
+    this.addImplied();
     this.#addOverlaps(needed);
   }
 
@@ -143,7 +144,7 @@ class RecordJoin implements JoinedRecords {
   }
 
   /** What records of known dimensions imply, step by step. */
-  #addImplied(): void {
+  addImplied(): void {
     for (const element of [...this.#records.universe.elements].reverse()) {
       const fields = this.#records.fields(element.name);
       if (element.keyField === undefined || fields === undefined || this.#given.has(element.name)) continue;

@@ -48,7 +48,11 @@ export function dimensionsOf(node: NameNode, { records, columns, aliases, subjec
   const known = fields.length === 0 ? [...columns.keys(), ...universe.names] : universe.elements.map((each) => each.name);
   throw new ButlerfsError('unknown-dimension', {
     what: `unknown dimension '${first}' at column ${node.column}`,
-    advice: didYouMean(nearestNames(first, new Set(known))) ?? `the keys of ${subject} are ${[...columns.keys()].join(', ') || 'none'}`,
+    advice:
+      didYouMean(nearestNames(first, new Set(known))) ??
+      (columns.size === 0
+        ? `the dimensions are ${universe.names.join(', ')}`
+        : `the keys of ${subject} are ${[...columns.keys()].join(', ')}`),
   });
 }
 
