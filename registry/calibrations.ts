@@ -6,8 +6,20 @@ import type { CalibrationQuery, Catalogue, Constraint, DataIdValue, DatasetRow, 
 /** How many ranges a message names. */
 const mostNamed = 4;
 
+/** A query with all that it needs. */
+interface Lookup extends Pick<CalibrationQuery, 'type' | 'searchPath'> {
+  /** A value for each required dimension of the type. */
+  readonly constraint: Constraint;
+  readonly time: Validity | null;
+}
+
 /** As {@link Catalogue.calibration}. */
-export function findCalibration(catalogue: Pick<Catalogue, 'directory'>, query: CalibrationQuery): DatasetRow {
+export function findCalibration(catalogue: Catalogue, { type, searchPath, dataId, time }: CalibrationQuery): DatasetRow {
+  const constraint = calibrationDataId(catalogue, type, dataId);
+  return lookUp(catalogue, { type, searchPath, constraint, time: time === undefined ? timeOf(catalogue, dataId) : time });
+}
+
+function lookUp(catalogue: Catalogue, query: Lookup): DatasetRow {
   const { type, searchPath, constraint, time } = query;
   const others: DatasetRow[] = [];
   for (const collection of searchPath.collections) {
@@ -24,7 +36,7 @@ export function findCalibration(catalogue: Pick<Catalogue, 'directory'>, query: 
 }
 
 /** Half-open ranges: one that ends when the other begins does not overlap it. */
-export function overlaps(a: Validity, b: Validity): boolean {
+function overlaps(a: Validity, b: Validity): boolean {
   return isBefore(a.begin, b.end) && isBefore(b.begin, a.end);
 }
 
@@ -32,7 +44,7 @@ function isBefore(begin: bigint | null, end: bigint | null): boolean {
   return begin === null || end === null || begin < end;
 }
 
-function ambiguous(query: CalibrationQuery, rows: readonly DatasetRow[]): ButlerfsError {
+function ambiguous(query: Lookup, rows: readonly DatasetRow[]): ButlerfsError {
   return new ButlerfsError('ambiguous', {
     what: described(query),
     where: `collection '${rows[0]!.collection.name}'`,
@@ -41,7 +53,7 @@ function ambiguous(query: CalibrationQuery, rows: readonly DatasetRow[]): Butler
   });
 }
 
-function missing(query: CalibrationQuery, rows: readonly DatasetRow[]): ButlerfsError {
+function missing(query: Lookup, rows: readonly DatasetRow[]): ButlerfsError {
   const { searchPath, time } = query;
   const names = searchPath.collections.map(({ name }) => name);
   const where = names.length === 0 ? undefined : `${names.slice(0, mostNamed).join(', ')}${names.length > mostNamed ? ', ...' : ''}`;
@@ -65,7 +77,7 @@ function distance(range: Validity, time: Validity): bigint {
   return range.begin !== null && time.end !== null ? range.begin - time.end : 0n;
 }
 
-function described({ type, constraint, time }: CalibrationQuery): string {
+function described({ type, constraint, time }: Lookup): string {
   const dataId = [...constraint].map(([dimension, value]) => `${dimension}=${value}`).join(' ');
   return `the ${type.name}${dataId === '' ? '' : ` of ${dataId}`}${time === null ? '' : ` at ${validityText(time)}`}`;
 }
@@ -76,7 +88,7 @@ function rangesText(rows: readonly DatasetRow[]): string {
 }
 
 /** `[2015-01-01T00:00:00, 2016-06-01T00:00:00) TAI`; an open end is left blank. */
-export function validityText({ begin, end }: Validity): string {
+function validityText({ begin, end }: Validity): string {
   return `[${instantText(begin)}, ${instantText(end)}) TAI`;
 }
 
@@ -90,7 +102,7 @@ function instantText(nanoseconds: bigint | null): string {
  * The data ID that a calibration type needs, from that of an exposure or a visit and what dimension records say of it. Throws `unknown-value` where they do not
  * say it.
  */
-export function calibrationDataId(catalogue: Catalogue, type: DatasetType, dataId: Constraint): Constraint {
+function calibrationDataId(catalogue: Catalogue, type: DatasetType, dataId: Constraint): Constraint {
   const known = new Map(dataId);
   const { universe } = catalogue;
   // Records of the universe's later dimensions imply values of its earlier ones.
@@ -116,7 +128,7 @@ export function calibrationDataId(catalogue: Catalogue, type: DatasetType, dataI
 }
 
 /** When a data ID's exposure, else its visit, was taken; null where no record says. */
-export function timeOf(catalogue: Pick<Catalogue, 'record'>, dataId: Constraint): Validity | null {
+function timeOf(catalogue: Catalogue, dataId: Constraint): Validity | null {
   for (const element of ['exposure', 'visit']) {
     const record = dataId.has(element) ? catalogue.record(element, Object.fromEntries(dataId)) : undefined;
     const [begin, end] = [record?.['timespan_begin'], record?.['timespan_end']];

@@ -182,10 +182,13 @@ export interface DataIdQuery extends WhereFilter {
 export interface CalibrationQuery {
   readonly type: DatasetType;
   readonly searchPath: SearchPath;
-  /** A value for each required dimension of the type. */
-  readonly constraint: Constraint;
-  /** The time that it shall be valid in, at least for a part. Null: none is given, and what is certified for ranges of time is not looked at. */
-  readonly time: Validity | null;
+  /** Has the required dimensions of the type, or has them implied by dimension records: an exposure has a physical_filter. */
+  readonly dataId: Constraint;
+  /**
+   * The time that it shall be valid in, at least for a part. Undefined: when the exposure of the data ID was taken, else its visit. Null, or where no record
+   * says when: what is certified for ranges of time is not looked at.
+   */
+  readonly time?: Validity | null;
 }
 
 /** Facts of the catalogue as a whole. */
@@ -273,7 +276,8 @@ export interface Catalogue {
   recordElements(): readonly { readonly name: string; readonly required: readonly DimensionName[] }[];
   /**
    * The dataset of the first collection that has one for the data ID: in a RUN or a TAGGED collection any, in a CALIBRATION collection one that is certified for
-   * the time. Throws `ambiguous`, naming the ranges, where several are, and `unknown-value`, naming the nearest ranges, where no collection has one.
+   * the time. Throws `ambiguous`, naming the ranges, where several are, and `unknown-value`, naming the nearest ranges, where no collection has one, or naming the
+   * key, where the data ID does not say enough.
    */
   calibration(query: CalibrationQuery): DatasetRow;
   /** Whether the registry knows such a dataset without any stored file: for explanations. */

@@ -206,9 +206,9 @@ function parseGolden(file: string): Golden {
         detector,
         physical_filter: facts?.physical_filter,
       };
-      const constraint = new Map(type.dimensions.required.map((key) => [key, values[key]!]));
+      const dataId = new Map(type.dimensions.required.map((key) => [key, values[key]!]));
       const time = facts === undefined ? null : { begin: BigInt(facts.begin), end: BigInt(facts.end) };
-      const found = answerOf(() => catalogue.calibration({ type, searchPath: catalogue.searchPath(collections), constraint, time }));
+      const found = answerOf(() => catalogue.calibration({ type, searchPath: catalogue.searchPath(collections), dataId, time }));
       expect([typeName, exposure, detector, collections, found]).toEqual([typeName, exposure, detector, collections, expected]);
     }
     expect(golden.lookups.length).toBe(name === 'gen3-hsc' ? 1267 : 42);
@@ -216,9 +216,9 @@ function parseGolden(file: string): Golden {
 
   it('finds the calibration of every span of time, and refuses what is ambiguous', () => {
     for (const [type, collection, detector, begin, end, expected] of golden.spans) {
-      const constraint = new Map<string, DataIdValue>([['instrument', instrument()]]).set('detector', detector);
+      const dataId = new Map<string, DataIdValue>([['instrument', instrument()]]).set('detector', detector);
       const bound = (value: string | number | null): bigint | null => (value === null ? null : BigInt(value));
-      const query = { type: typeOf(type), searchPath: catalogue.searchPath([collection]), constraint };
+      const query = { type: typeOf(type), searchPath: catalogue.searchPath([collection]), dataId };
       const found = answerOf(() => catalogue.calibration({ ...query, time: { begin: bound(begin), end: bound(end) } }));
       expect([type, collection, begin, end, found]).toEqual([type, collection, begin, end, expected]);
     }

@@ -7,7 +7,6 @@
 
 import { ButlerfsError } from '../../common/errors.js';
 import { didYouMean, nearestNames } from '../../common/nearest.js';
-import { calibrationDataId, timeOf } from '../../registry/calibrations.js';
 import type { Catalogue, Constraint, DatasetRow, DatasetType } from '../../registry/contract.js';
 import type { TreeContext } from './context.js';
 import { fileNames, type NamedFile, shortNames } from './file-names.js';
@@ -30,8 +29,7 @@ export function hasCalibrations(constraint: Constraint): boolean {
  * does not say enough, and `ambiguous`.
  */
 export function validCalibration(catalogue: Catalogue, view: View, dataId: Constraint, type: DatasetType): DatasetRow {
-  const constraint = calibrationDataId(catalogue, type, dataId);
-  return catalogue.calibration({ type, searchPath: view.of(type).searchPath, constraint, time: timeOf(catalogue, dataId) });
+  return catalogue.calibration({ type, searchPath: view.of(type).searchPath, dataId });
 }
 
 /** Throws `unknown-dataset-type`, with the nearest. */

@@ -9,13 +9,13 @@ import { ButlerfsError } from '../../common/errors.js';
 import { didYouMean, nearestNames } from '../../common/nearest.js';
 import type { Catalogue, Constraint, DataIdQuery, DataIdValue, DatasetType, DimensionName } from '../../registry/contract.js';
 import { type KeyOwner, parseKeyValue } from '../../registry/keys.js';
-import { recordText } from '../../registry/record-text.js';
 import { encodeComponent } from '../../registry/values.js';
 import type { TreeContext } from './context.js';
 import { nameOrNone } from './file-names.js';
 import { combine, hashText, inodeNumber } from './identity.js';
 import { type DirectoryNode, type Listing, namedListing, noSuchName, type TreeNode } from './node.js';
 import { OperatorDirectory } from './operator-directory.js';
+import { recordText } from './record-text.js';
 import { TextFile } from './text-files.js';
 import { remainingKeys, type View, type ViewRequest, withDefaults } from './view.js';
 

@@ -103,7 +103,7 @@ class OpenView implements View {
   #searchPathOf({ name }: DatasetType): SearchPath {
     if (!Object.hasOwn(this.calibrations, name)) return this.searchPath;
     let chosen = this.#chosen.get(name);
-    if (chosen === undefined) this.#chosen.set(name, (chosen = this.#catalogue.searchPath(this.calibrations[name]!)));
+    if (chosen === undefined) this.#chosen.set(name, (chosen = this.#catalogue.searchPath(this.calibrations[name])));
     return chosen;
   }
 

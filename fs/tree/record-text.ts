@@ -1,6 +1,6 @@
 /** A dimension record as a small JSON text. */
 
-import type { Catalogue, DataIdValue, DimensionName } from './contract.js';
+import type { Catalogue, DataIdValue, DimensionName } from '../../registry/contract.js';
 
 /**
  * The record of an element: first its key, dimensions by their own names, then the other fields by name. The same record gives the same text. Integers past
