@@ -7,6 +7,7 @@ import type { Setting } from '../mounts/options.js';
 interface Flags {
   readonly collections?: string;
   readonly default?: readonly string[];
+  readonly calibs?: readonly string[];
   readonly cache?: string;
   readonly cacheSize?: string;
   readonly cacheFree?: string;
@@ -39,6 +40,7 @@ export function define(program: Command): void {
     .argument('<mountpoint>', 'an empty directory')
     .option('--collections <names>', "search path, separated by commas (default: the repository's, else every RUN)")
     .option('--default <key=value>', 'value for a key that paths then need not give; repeatable', append)
+    .option('--calibs <type=collection,...>', 'where datasets of a type are looked up, in place of the search path; repeatable', append)
     .option('--cache <directory>', 'where fetched files are kept (default: $XDG_CACHE_HOME/butlerfs)')
     .option('--cache-size <size>', 'size that the cache stays below (default: 50G)')
     .option('--cache-free <size>', 'space that the cache leaves free on its disk (default: 5 % of it, at most 10G)')
@@ -59,7 +61,7 @@ export function define(program: Command): void {
     .option('-f, --foreground', 'stay in the foreground, log to standard error')
     .option(
       '-o, --options <list>',
-      'options as in /etc/fstab: collections, default, cache, cache-size, cache-free, quota, scrub, offline, whole-size, verify, allow_other, ro, deadline, idle-timeout, mirror, rate-limit, ca-file, poll, log-level, transport, public-key',
+      'options as in /etc/fstab: collections, default, calibs, cache, cache-size, cache-free, quota, scrub, offline, whole-size, verify, allow_other, ro, deadline, idle-timeout, mirror, rate-limit, ca-file, poll, log-level, transport, public-key',
       append,
     )
     .addOption(new Option('--rerun <name>').hideHelp())
@@ -79,6 +81,7 @@ function settingsOf(flags: Flags): Setting[] {
   const valued: readonly (readonly [string, string | undefined])[] = [
     ['collections', flags.collections],
     ...(flags.default ?? []).map((text) => ['default', text] as const),
+    ...(flags.calibs ?? []).map((text) => ['calibs', text] as const),
     ['cache', flags.cache],
     ['cache-size', flags.cacheSize],
     ['cache-free', flags.cacheFree],

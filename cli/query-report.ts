@@ -5,11 +5,11 @@ import { didYouMean, nearestNames } from '../common/nearest.js';
 import { fileNames } from '../fs/tree/file-names.js';
 import { openView } from '../fs/tree/view.js';
 import { parseKeyValues } from '../mounts/options.js';
-import { parseKeyValue } from '../registry/keys.js';
+import { parseKeyValue, type KeyOwner } from '../registry/keys.js';
 import { encodeComponent } from '../registry/values.js';
 import { printable } from './table.js';
 import type { View } from '../fs/tree/view.js';
-import type { Catalogue, DataIdValue, DatasetRecord, DatasetType } from '../registry/contract.js';
+import type { Catalogue, Constraint, DataIdValue, DatasetRecord, DatasetType } from '../registry/contract.js';
 import type { Target } from './target.js';
 
 export interface Question {
@@ -26,16 +26,22 @@ export interface FoundDatasets {
 }
 
 /** Throws `unknown-dataset-type`, `unknown-dimension`, `invalid-value`, `unknown-collection`, or `usage` for an expression that is none. */
-export function findDatasets({ catalogue, collections, defaults, aliases }: Target, { type: name, id, where }: Question): FoundDatasets {
-  const type = catalogue.datasetType(name) ?? failForType(catalogue, name);
-  const view = openView(catalogue, { collections, order: [] }, defaults);
+export function findDatasets(target: Target, { type: name, id, where }: Question): FoundDatasets {
+  const { catalogue, collections, calibrations, defaults, aliases } = target;
+  const type = requireType(catalogue, name);
+  const view = openView(catalogue, { collections, calibrations, order: [], where, aliases }, defaults);
+  return { type, view, records: catalogue.query({ ...view.of(type), constraint: constraintOf(target, type, id) }) };
+}
+
+/** `KEY=VALUE` texts as values, with what the mount's own defaults say. Throws `unknown-dimension`, `invalid-value` and `usage`. */
+export function constraintOf({ catalogue, defaults, aliases }: Target, owner: KeyOwner, id: readonly string[]): Constraint {
   // What the mount's own defaults say holds as in its paths; inferred ones have one value only and leave nothing out.
-  const constraint = new Map<string, DataIdValue>([...defaults].filter(([dimension]) => type.dimensions.required.includes(dimension)));
+  const constraint = new Map<string, DataIdValue>([...defaults].filter(([dimension]) => owner.dimensions.required.includes(dimension)));
   for (const [key, text] of Object.entries(parseKeyValues(id))) {
-    const { dimension, value } = parseKeyValue(catalogue, type, key, text, constraint, aliases);
+    const { dimension, value } = parseKeyValue(catalogue, owner, key, text, constraint, aliases);
     constraint.set(dimension, value);
   }
-  return { type, view, records: catalogue.query({ type, searchPath: view.searchPath, constraint, where }) };
+  return constraint;
 }
 
 type Printer = (target: Target, found: FoundDatasets) => Iterable<string>;
@@ -104,7 +110,10 @@ function* groupByDataId(records: Iterable<DatasetRecord>): Iterable<readonly Dat
   if (group.length > 0) yield group;
 }
 
-function failForType(catalogue: Catalogue, name: string): never {
+/** Throws `unknown-dataset-type` with the nearest. */
+export function requireType(catalogue: Catalogue, name: string): DatasetType {
+  const type = catalogue.datasetType(name);
+  if (type !== undefined) return type;
   const names = catalogue.datasetTypes().map((type) => type.name);
   throw new ButlerfsError('unknown-dataset-type', {
     what: `dataset type '${name}'`,

@@ -20,6 +20,8 @@ export interface Target {
   readonly catalogue: Catalogue;
   /** Names to search; empty: every RUN. */
   readonly collections: readonly string[];
+  /** Collections that are searched for a dataset type in place of those, by its name. */
+  readonly calibrations: Readonly<Record<string, readonly string[]>>;
   /** Values that hold where a data ID does not say. */
   readonly defaults: Constraint;
   readonly aliases: Readonly<Record<string, string>>;
@@ -32,7 +34,7 @@ export async function openTarget(text: string, collections?: string): Promise<Ta
   const directories = findDirectories();
   const asked = collections?.split(',').map((name) => name.trim());
   const mounted = await openMount(text, directories.mountStates);
-  if (mounted !== undefined) return { ...mounted, collections: asked ?? mounted.collections };
+  if (mounted !== undefined) return asked === undefined ? mounted : { ...mounted, collections: asked, calibrations: {} };
 
   const configuration = await loadConfiguration(directories.configurationFiles);
   const opened = await openQuietly(text, configuration);
@@ -45,6 +47,7 @@ export async function openTarget(text: string, collections?: string): Promise<Ta
   return {
     catalogue,
     collections: asked ?? named?.collections ?? configuration.defaults.collections ?? [],
+    calibrations: asked === undefined ? { ...configuration.defaults.calibs, ...named?.calibs } : {},
     defaults: parseDefaults(catalogue, defaults),
     aliases: configuration.aliases,
   };
@@ -77,6 +80,7 @@ async function openMount(text: string, mountStates: string): Promise<Target | un
   return {
     catalogue,
     collections: state.collections,
+    calibrations: state.calibrations ?? {},
     defaults: parseDefaults(catalogue, state.defaults),
     aliases: state.aliases,
     mountPoint,

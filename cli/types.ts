@@ -16,15 +16,16 @@ export function define(program: Command): void {
     .option('--collections <names>', "search path, separated by commas (default: the mount's, else every RUN)")
     .option('--json', 'print JSON lines')
     .action(async (text: string, { collections, json }: Flags) => {
-      const [{ openTarget }, { Output }, { formatTable, printable }] = await Promise.all([
+      const [{ openTarget }, { openView }, { Output }, { formatTable, printable }] = await Promise.all([
         import('./target.js'),
+        import('../fs/tree/view.js'),
         import('./output.js'),
         import('./table.js'),
       ]);
-      const { catalogue, collections: names } = await openTarget(text, collections);
+      const { catalogue, defaults, ...target } = await openTarget(text, collections);
       const output = new Output();
       try {
-        const types = catalogue.typesOn(catalogue.searchPath(names.length === 0 ? undefined : names));
+        const types = openView(catalogue, { ...target, order: [] }, defaults).types();
         if (json === true) {
           for (const { name, storageClass, dimensions, isCalibration } of types) {
             const { required, implied } = dimensions;

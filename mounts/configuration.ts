@@ -7,6 +7,7 @@
  *         mirrors: [https://mirror.example.org/hsc/repo]
  *         collections: [HSC/runs/RC2]
  *         default: {instrument: HSC}
+ *         calibs: {bias: HSC/calib/2024B}       # where datasets of a type are looked up, in place of the search path
  *         public-key: ed25519:...             # show only what is signed with this key
  *     credentials:                            # by host, or host:port
  *       data.example.org: {username: me, password: secret}       # with `scheme: digest` the password itself is never sent
@@ -37,6 +38,7 @@ const sourceSchema = z.strictObject({
   mirrors: texts.optional(),
   collections: texts.optional(),
   default: z.record(z.string(), text).optional(),
+  calibs: z.record(z.string(), texts).optional(),
   'public-key': z
     .string()
     .regex(/^(ed25519:|\/)/, 'must be ed25519:BASE64 or an absolute path')
@@ -71,6 +73,7 @@ const defaultsSchema = z.strictObject({
   verify: z.enum(['fetch', 'open']).optional(),
   collections: texts.optional(),
   default: z.record(z.string(), text).optional(),
+  calibs: z.record(z.string(), texts).optional(),
   deadline: text.optional(),
   'idle-timeout': text.optional(),
   'rate-limit': text.optional(),

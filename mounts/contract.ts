@@ -16,6 +16,8 @@ export interface MountOptions {
   readonly collections: readonly string[];
   /** Values for governor (or any) keys, by canonical name. */
   readonly defaults: Readonly<Record<string, string>>;
+  /** Collections that are searched for a dataset type in place of the search path, by its name. */
+  readonly calibrations?: Readonly<Record<string, readonly string[]>>;
   /** Extra names for dimensions, from the configuration: alias -> canonical name. */
   readonly aliases?: Readonly<Record<string, string>>;
   /** The key that the source must be published with: `ed25519:BASE64`. Nothing is shown then that was not signed. */

@@ -26,13 +26,14 @@ export async function openMountedCatalogue({ mountPoint, catalogueDirectory }: C
 
 /** `path` is below the mount point, without a leading slash. */
 export async function explainOn(
-  state: CatalogueOfMount & Pick<MountState, 'collections' | 'defaults' | 'aliases'>,
+  state: CatalogueOfMount & Pick<MountState, 'collections' | 'calibrations' | 'defaults' | 'aliases'>,
   path: string,
 ): Promise<string> {
   const catalogue = await openMountedCatalogue(state);
   try {
     const defaults = parseDefaults(catalogue, state.defaults);
-    return explainPath(catalogue, { collections: state.collections, order: [] }, defaults, path, { aliases: state.aliases }).text;
+    const { collections, calibrations = {}, aliases } = state;
+    return explainPath(catalogue, { collections, calibrations, order: [], aliases }, defaults, path, { aliases }).text;
   } finally {
     catalogue.close();
   }

@@ -133,6 +133,7 @@ const treeSchema = z.object({
   verify: z.enum(['fetch', 'open']),
   repositoryUrl: z.string(),
   collections: z.array(z.string()),
+  calibrations: z.record(z.string(), z.array(z.string())).exactOptional(),
   defaults: z.record(z.string(), z.union([z.string(), z.number()])),
   aliases: z.record(z.string(), z.string()),
   owner: z.object({ uid: z.number(), gid: z.number() }),

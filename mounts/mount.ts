@@ -207,7 +207,7 @@ class Mount implements Mounted {
   }
 
   treeSettings(): TreeSettings {
-    const { cacheDirectory, verify, collections, aliases = {} } = this.options;
+    const { cacheDirectory, verify, collections, calibrations, aliases = {} } = this.options;
     const { catalogueFile, digestsFile, remote } = this.#opened;
     return {
       catalogueFile,
@@ -216,6 +216,7 @@ class Mount implements Mounted {
       verify,
       repositoryUrl: remote.url,
       collections,
+      ...(calibrations === undefined ? {} : { calibrations }),
       defaults: this.#mountDefaults(),
       aliases,
       owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },

@@ -15,7 +15,7 @@ import type { MountOptions } from './contract.js';
 export interface MountRequest {
   readonly source: string;
   readonly mountPoint: string;
-  /** Option names as after `-o`, in order: later ones win, `collections` and `default` add up. A flag's value is `''`. */
+  /** Option names as after `-o`, in order: later ones win, `collections`, `calibs` and `default` add up. A flag's value is `''`. */
   readonly settings: readonly Setting[];
   /** Directory that relative paths start at. */
   readonly workingDirectory: string;
@@ -31,6 +31,7 @@ export interface Setting {
 const VALUE_OPTIONS = [
   'collections',
   'default',
+  'calibs',
   'cache',
   'cache-size',
   'cache-free',
@@ -113,6 +114,7 @@ export function resolveMountOptions(request: MountRequest, configuration: Config
     collections: given.has('collections')
       ? given.get('collections')!.flatMap(splitList)
       : (source.named?.collections ?? defaults.collections ?? []),
+    ...calibrationsOf({ ...defaults.calibs, ...source.named?.calibs, ...parseCalibrations(given.get('calibs') ?? []) }),
     defaults: { ...defaults.default, ...source.named?.default, ...parseKeyValues(given.get('default') ?? []) },
     aliases: configuration.aliases,
     cacheDirectory: cache === undefined ? (defaults.cache ?? cacheDirectory) : resolve(request.workingDirectory, nonEmpty(cache, 'cache')),
@@ -147,6 +149,28 @@ export function parseKeyValues(texts: readonly string[]): Record<string, string>
       return [key, value];
     }),
   );
+}
+
+/**
+ * `bias=COLLECTION,flat=COLLECTION` texts: which collections are searched for a dataset type, in place of the search path. A type that comes again adds to its
+ * own. Throws `usage` for a text of another form.
+ */
+export function parseCalibrations(texts: readonly string[]): Record<string, string[]> {
+  const chosen = new Map<string, string[]>();
+  for (const part of texts.flatMap((text) => text.split(','))) {
+    const [, type, collection] = /^\s*([^=\s]+)\s*=\s*(.*\S)\s*$/s.exec(part) ?? [];
+    if (type === undefined || collection === undefined || collection.includes('\0'))
+      throw new ButlerfsError('usage', {
+        what: `calibs: '${part}' is not TYPE=COLLECTION`,
+        advice: 'write for example bias=HSC/calib,flat=HSC/calib',
+      });
+    chosen.set(type, [...(chosen.get(type) ?? []), collection]);
+  }
+  return Object.fromEntries(chosen);
+}
+
+function calibrationsOf(calibrations: Readonly<Record<string, readonly string[]>>): Pick<MountOptions, 'calibrations'> {
+  return Object.keys(calibrations).length === 0 ? {} : { calibrations };
 }
 
 /** The values of each option, checked for names, for what is not in this version, and for values that are missing or too many. */

@@ -75,6 +75,7 @@ async function serveUntilEnded(
     logFile: log.file,
     catalogueDirectory: opened.catalogueDirectory,
     collections: [...options.collections],
+    ...(options.calibrations === undefined ? {} : { calibrations: copied(options.calibrations) }),
     defaults: { ...options.defaults },
     aliases: { ...options.aliases },
   };
@@ -102,4 +103,8 @@ async function serveUntilEnded(
   } finally {
     await mounted.unmount();
   }
+}
+
+function copied(lists: Readonly<Record<string, readonly string[]>>): Record<string, string[]> {
+  return Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, [...list]]));
 }

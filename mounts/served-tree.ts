@@ -30,7 +30,7 @@ export class ServedTree {
     this.#settings = settings;
     this.#catalogue = requireCatalogue(settings.catalogueFile);
     this.#digests = openDigests(settings.digestsFile);
-    const view = { collections: settings.collections, order: [] };
+    const view = { collections: settings.collections, calibrations: settings.calibrations ?? {}, order: [] };
     const defaults = new Map(Object.entries(settings.defaults));
     this.tree = new Tree({
       catalogue: this.#catalogue,

@@ -24,6 +24,7 @@ const stateSchema = z.object({
   catalogueDirectory: z.string().startsWith('/'),
   /** As in MountOptions. */
   collections: z.array(z.string()),
+  calibrations: z.record(z.string(), z.array(z.string())).exactOptional(),
   defaults: z.record(z.string(), z.string()),
   aliases: z.record(z.string(), z.string()),
 });

@@ -21,6 +21,7 @@ export interface TreeSettings {
   /** URL of the repository's root, as its remote gives it. */
   readonly repositoryUrl: string;
   readonly collections: readonly string[];
+  readonly calibrations?: Readonly<Record<string, readonly string[]>>;
   readonly defaults: Readonly<Record<string, DataIdValue>>;
   readonly aliases: Readonly<Record<string, string>>;
   readonly owner: { readonly uid: number; readonly gid: number };

@@ -36,7 +36,7 @@ import { operatorInvalidations } from './operator-directory.js';
 import { OpenedText } from './text-files.js';
 import { TreeAttributes } from './tree-attributes.js';
 import { invalidations } from './update.js';
-import type { ViewRequest } from './view.js';
+import { checkChoices, type ViewRequest } from './view.js';
 
 export interface TreeOptions {
   readonly catalogue: Catalogue;
@@ -80,12 +80,12 @@ export class Tree implements FileSystem {
   readonly #partial = new Map<OpenedPartial, NodeId>();
   #totals: FileSystemTotals | undefined;
 
-  /** Throws `unknown-collection` where the view cannot be resolved. */
+  /** Throws `unknown-collection`, or `unknown-dataset-type` of a choice of calibrations, where the view cannot be resolved. */
   constructor({ catalogue, content, view, defaults, aliases, owner }: TreeOptions) {
     this.#attributes = new TreeAttributes(owner);
     this.#answer = { node: ROOT, attributes: this.#attributes };
     this.#context = new TreeContext(catalogue, content, defaults, aliases);
-    this.#context.view(view);
+    checkChoices(catalogue, this.#context.view(view));
     const root = new TypesDirectory(this.#context, view, undefined, '');
     this.#register(root);
     root.lookups = Infinity;

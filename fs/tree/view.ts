@@ -1,6 +1,7 @@
 /** A view: which datasets a tree shows, and in which order its levels go. */
 
 import { ButlerfsError } from '../../common/errors.js';
+import { didYouMean, nearestNames } from '../../common/nearest.js';
 import type {
   Catalogue,
   Collection,
@@ -56,6 +57,23 @@ export function openView(catalogue: Catalogue, request: ViewRequest, defaults: C
     if (only !== undefined && another === undefined) all.set(name, only);
   }
   return new OpenView(catalogue, request, searchPath, all);
+}
+
+/** Throws `unknown-dataset-type` and `unknown-collection` for a choice of calibrations that names what is not there. */
+export function checkChoices(catalogue: Catalogue, view: View): void {
+  for (const name of Object.keys(view.calibrations ?? {})) {
+    const type = catalogue.datasetType(name);
+    if (type === undefined) {
+      const names = catalogue.datasetTypes().map((one) => one.name);
+      throw new ButlerfsError('unknown-dataset-type', {
+        what: `dataset type '${name}'`,
+        where: 'the choice of calibrations',
+        why: 'the repository has no such type',
+        advice: didYouMean(nearestNames(name, names)),
+      });
+    }
+    view.of(type);
+  }
 }
 
 /** Another request that shows only what satisfies a further expression as well. */

@@ -46,10 +46,12 @@ export function treeOf(
   scratch: string,
   {
     collections = [],
+    calibrations = {},
     defaults = {},
     onExpect = () => undefined,
   }: {
     readonly collections?: readonly string[];
+    readonly calibrations?: Readonly<Record<string, readonly string[]>>;
     readonly defaults?: Readonly<Record<string, DataIdValue>>;
     /** Hears of what the tree would have fetched ahead. */
     readonly onExpect?: (requests: readonly ObjectRequest[]) => void;
@@ -77,7 +79,7 @@ export function treeOf(
       status: never,
       read: readFully,
     },
-    view: { collections, order: [] },
+    view: { collections, calibrations, order: [] },
     defaults: new Map(Object.entries(defaults)),
     aliases: {},
     owner: { uid: 0, gid: 0 },
