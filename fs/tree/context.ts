@@ -64,7 +64,7 @@ export class TreeContext {
     const key = JSON.stringify([request.collections, request.order, request.where, request.calibrations]);
     let view = this.#views.get(key);
     if (view === undefined) {
-      view = openView(this.#catalogue, { aliases: this.aliases, ...request }, this.mountDefaults);
+      view = openView(this.#catalogue, request, this.mountDefaults);
       this.#views.set(key, view);
     }
     return view;

@@ -85,16 +85,10 @@ function missingText({ name, dimensions }: DatasetType, dataId: Constraint, sear
 }
 
 /** Values of the next key below `given`. */
-export function levelValues(
-  catalogue: Catalogue,
-  view: View,
-  { owner, question }: DataIdLevels,
-  given: Constraint,
-  limit?: number,
-): DataIdValue[] {
+function levelValues(catalogue: Catalogue, view: View, { owner, question }: DataIdLevels, given: Constraint): DataIdValue[] {
   const constraint = withDefaults(view, owner, given);
   const keys = remainingKeys(view, owner, constraint).slice(0, 1);
-  return [...catalogue.dataIds({ ...question, constraint, keys, ...(limit === undefined ? {} : { limit }) })].map(([value]) => value!);
+  return [...catalogue.dataIds({ ...question, constraint, keys })].map(([value]) => value!);
 }
 
 /** Whether there is any data ID below `given`. */
@@ -189,7 +183,7 @@ class DataIdLevelDirectory extends OperatorDirectory {
       throw new ButlerfsError('unknown-value', { what: `'${name}'`, where: `'/${this.path}'`, why: `${dimension} is given already` });
     if (!hasDataIds(catalogue, view, levels, given.set(dimension, value)))
       throw new ButlerfsError('unknown-value', { what: `'${name}'`, where: `'/${this.path}'`, why: 'no such data ID' });
-    return new DataIdLevelDirectory(this.context, this.#request, this.#levelsOf, this, name, [dimension, value]);
+    return this.#child(name, dimension, value);
   }
 
   listing(): Listing {
@@ -197,12 +191,24 @@ class DataIdLevelDirectory extends OperatorDirectory {
     const view = this.context.view(this.#request);
     const levels = this.#levelsOf(view);
     if (this.#isLeaf(view, levels)) return namedListing([levels.leafName], false, (name) => this.find(name));
-    const [key] = remainingKeys(view, levels.owner, withDefaults(view, levels.owner, this.#given()));
+    const given = this.#given();
+    const [key] = remainingKeys(view, levels.owner, withDefaults(view, levels.owner, given));
     if (key === undefined) return namedListing([], false, (name) => this.find(name));
-    const names = levelValues(catalogue, view, levels, this.#given()).flatMap(
-      (value) => nameOrNone(() => encodeComponent(key, value)) ?? [],
-    );
-    return namedListing(names, true, (name) => this.find(name));
+    const entries = levelValues(catalogue, view, levels, given).flatMap((value) => {
+      const name = nameOrNone(() => encodeComponent(key, value));
+      return name === undefined ? [] : [{ name, value }];
+    });
+    return {
+      count: entries.length,
+      at: (index) => {
+        const { name, value } = entries[index]!;
+        return { name, isDirectory: true, node: () => this.known(name, () => this.#child(name, key, value)) };
+      },
+    };
+  }
+
+  #child(name: string, dimension: DimensionName, value: DataIdValue): DataIdLevelDirectory {
+    return new DataIdLevelDirectory(this.context, this.#request, this.#levelsOf, this, name, [dimension, value]);
   }
 
   #isLeaf(view: View, levels: DataIdLevels): boolean {

@@ -69,8 +69,7 @@ export class TypesDirectory extends ContextDirectory {
   #operator(name: string): TreeNode {
     switch (name) {
       case '@collections':
-        if (this.#view.collections.length === 0 || this.parent === undefined)
-          return new CollectionsDirectory(this.context, this.#view, this, name);
+        if (this.#view.isOfCollection !== true) return new CollectionsDirectory(this.context, this.#view, this, name);
         break;
       case '@by':
         if (this.#view.order.length === 0) return new ByDirectory(this.context, this.#view, this, name);
@@ -184,8 +183,8 @@ class ExplainDirectory extends ContextDirectory {
 
   find(name: string): TreeNode {
     if (name === ExplainDirectory.OWN_TEXT) return new TextFile(this, name, this.#explain(this.#target).text);
-    // The name of a collection holds %2F of its own; in a whole path it is %252F.
-    if (/%2F/i.test(name) && !/(^|\/)@collections$/.test(this.#target)) {
+    // Names of collections and expressions hold %2F of their own; in a whole path it is %252F.
+    if (/%2F/i.test(name) && !/(^|\/)@(collections|where)$/.test(this.#target)) {
       const whole = name.replace(/%2F/gi, '/').replace(/%252F/gi, '%2F');
       return new TextFile(this, name, this.#explain(this.#join(whole)).text);
     }

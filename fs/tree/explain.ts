@@ -2,18 +2,23 @@
 
 import type { FilePart } from '../../cache/contract.js';
 import { asButlerfsError, ButlerfsError } from '../../common/errors.js';
-import { didYouMean, nearestIntegers, nearestNames } from '../../common/nearest.js';
+import { didYouMean, nearestNames } from '../../common/nearest.js';
 import type { Catalogue, Constraint, DataIdValue, DatasetType, DimensionName } from '../../registry/contract.js';
 import { type KeyAliases, parseKeyValue, resolveAlias, resolveKey } from '../../registry/keys.js';
 import { decodeValue, encodeValue } from '../../registry/values.js';
+import { CALIBRATIONS, hasCalibrations } from './calibrations.js';
 import { CUTOUTS } from './cutouts.js';
+import { DIMENSIONS, MISSING } from './data-id-levels.js';
+import { explainCalibrations, explainLevels } from './explain-operators.js';
+import { collectionsText, dataIdText, done, type Explanation, nearestValues, SAMPLE, viewLines } from './explain-text.js';
 import { type FileBox, partOf } from './dataset-file.js';
 import { fileNames, shortNames } from './file-names.js';
 import { cutoutFile, formatBox, parseBox } from '../../sky/fits/cutout.js';
 import { namesOf } from '../../sky/fits/find.js';
 import { hduFile } from '../../sky/fits/part.js';
 import type { FitsIndex } from '../../sky/fits/scan.js';
-import { openView, remainingKeys, type View, type ViewRequest, withDefaults } from './view.js';
+import { ofCollection, openView, remainingKeys, type View, type ViewRequest, withDefaults } from './view.js';
+import { whereRequest } from './where.js';
 
 /** What is known of where content comes from; given where a mount is at hand. */
 export interface ExplainOptions {
@@ -25,16 +30,6 @@ export interface ExplainOptions {
   /** The HDUs of a dataset's file, where they are known. */
   readonly fitsIndex?: (uuid: string, component: string | null) => FitsIndex | undefined;
 }
-
-export interface Explanation {
-  /** Lines of `name: text`, ending with a newline. */
-  readonly text: string;
-  /** What the path leads to; `nothing` where it does not resolve. */
-  readonly kind: 'directory' | 'file' | 'nothing';
-}
-
-/** How many values or names an explanation lists. */
-const SAMPLE = 10;
 
 /**
  * Explains a path below a mount point (components decoded by `/`; a `%2F` counts as `/`). Never throws for a path that does not resolve.
@@ -53,7 +48,7 @@ export function explainPath(
     .filter((component) => component !== '' && component !== '.');
   const lines: string[] = [`path: /${components.join('/')}`];
   try {
-    return explainComponents(catalogue, request, defaults, components, options, lines);
+    return explainComponents(catalogue, { aliases: options.aliases, ...request }, defaults, components, options, lines);
   } catch (error) {
     const { code, message } = asButlerfsError(error);
     lines.push(`result: does not resolve (${code})`, `reason: ${message}`);
@@ -73,19 +68,28 @@ function explainComponents(
   if (first === '@collections') {
     if (second === undefined)
       return done(lines, 'directory', `the ${catalogue.collections().length} collections, '/' in their names as %2F`);
-    return explainComponents(catalogue, { ...request, collections: [decodeValue(second)] }, defaults, rest, options, lines);
+    return explainComponents(catalogue, ofCollection(request, decodeValue(second)), defaults, rest, options, lines);
   }
   if (first === '@by') {
     if (second === undefined) return done(lines, 'directory', 'keys, separated by commas, give the order of the levels below');
     const order = second.split(',').map((key) => resolveKey(catalogue.universe, key, options.aliases));
     return explainComponents(catalogue, { ...request, order }, defaults, rest, options, lines);
   }
+  if (first === '@where') {
+    if (second === undefined) return done(lines, 'directory', 'an expression below it restricts the tree to what satisfies it');
+    return explainComponents(catalogue, whereRequest(catalogue, request, second), defaults, rest, options, lines);
+  }
   if (first === '@repo') return explainRepositoryPath(catalogue, components.slice(1), lines);
   const view = openView(catalogue, request, defaults);
-  lines.push(`repository: ${catalogue.info.repository}`, `searched: ${collectionsText(view)}`);
+  lines.push(`repository: ${catalogue.info.repository}`, ...viewLines(view));
+  if (first === DIMENSIONS || first === MISSING) return explainLevels(catalogue, view, first, components.slice(1), options.aliases, lines);
   if (first === undefined) return done(lines, 'directory', 'the root: dataset types that hold data on the search path');
   const { type, component } = findType(catalogue, view, first);
   lines.push(`dataset type: ${type.name} (${type.storageClass})${component === null ? '' : `, component ${component}`}`);
+  if (Object.hasOwn(view.calibrations ?? {}, type.name)) {
+    const chosen = view.of(type).searchPath.collections.map(({ name }) => name);
+    lines.push(`searched for ${type.name} in place of these: ${collectionsText(chosen)}`);
+  }
   lines.push(
     `required keys: ${type.dimensions.required.join(', ')}${type.dimensions.implied.length === 0 ? '' : `; implied: ${type.dimensions.implied.join(', ')}`}`,
   );
@@ -123,6 +127,8 @@ function explainDataId(
   const given = new Map<DimensionName, DataIdValue>();
   for (const [index, name] of components.entries()) {
     const constraint = withDefaults(view, type, given);
+    if (name === CALIBRATIONS && hasCalibrations(constraint))
+      return explainCalibrations(catalogue, view, constraint, components.slice(index + 1), lines);
     const isLeaf = remainingKeys(view, type, constraint).length === 0;
     if (isLeaf && name !== CUTOUTS && (index === components.length - 1 || !name.includes('='))) {
       const answer = explainFile(catalogue, view, type, component, constraint, name, options, lines);
@@ -313,18 +319,10 @@ function noSuchValue(
   if (!isRequired)
     return new ButlerfsError('unknown-value', { what, why: `no dataset with ${dataIdText(constraint)} has it: implied values must agree` });
   const values = valuesOf(catalogue, view, type, constraint, dimension);
-  const nearest =
-    typeof value === 'number'
-      ? nearestIntegers(
-          value,
-          values.filter((one): one is number => typeof one === 'number'),
-        ).map(String)
-      : nearestNames(value, values.map(String));
-  const shown = nearest.length > 0 ? nearest : values.slice(0, SAMPLE).map(String);
   return new ButlerfsError('unknown-value', {
     what,
     why: constraint.size === 0 ? 'no dataset has it' : `no dataset with ${dataIdText(constraint)} has it`,
-    advice: `the nearest of ${values.length} are ${shown.map((one) => `${dimension}=${encodeValue(one)}`).join(', ')}`,
+    advice: nearestValues(dimension, value, values),
   });
 }
 
@@ -340,20 +338,6 @@ function valuesOf(
   const answer = catalogue.directory({ ...view.of(type), constraint, keys: [dimension, ...others], rowLimit: 0 });
   const column = type.dimensions.required.indexOf(dimension);
   return answer.kind === 'values' ? answer.values : [...new Set(answer.rows.map((row) => row.values[column]!))];
-}
-
-function collectionsText({ searchPath: { collections } }: View): string {
-  const names = collections.slice(0, SAMPLE).map(({ name }) => name);
-  return `${names.join(', ')}${collections.length > SAMPLE ? ` and ${collections.length - SAMPLE} more collections` : ''}`;
-}
-
-function dataIdText(constraint: Constraint): string {
-  return [...constraint].map(([dimension, value]) => `${dimension}=${encodeValue(value)}`).join(' ');
-}
-
-function done(lines: string[], kind: 'directory' | 'file', result: string): Explanation {
-  lines.push(`result: ${result}`);
-  return { text: `${lines.join('\n')}\n`, kind };
 }
 
 function safely(text: () => string): string {

@@ -85,8 +85,9 @@ export class Tree implements FileSystem {
     this.#attributes = new TreeAttributes(owner);
     this.#answer = { node: ROOT, attributes: this.#attributes };
     this.#context = new TreeContext(catalogue, content, defaults, aliases);
-    checkChoices(catalogue, this.#context.view(view));
-    const root = new TypesDirectory(this.#context, view, undefined, '');
+    const request = { aliases, ...view };
+    checkChoices(catalogue, this.#context.view(request));
+    const root = new TypesDirectory(this.#context, request, undefined, '');
     this.#register(root);
     root.lookups = Infinity;
   }

@@ -18,6 +18,8 @@ import { hashText } from './identity.js';
 export interface ViewRequest extends WhereFilter {
   /** Names of the search path; empty: the mount's. */
   readonly collections: readonly string[];
+  /** Whether one collection was chosen in a path (`@collections`): no other can be below it. */
+  readonly isOfCollection?: boolean;
   /** Keys that come first, in this order (`@by`). */
   readonly order: readonly DimensionName[];
   /** Collections that are searched for a dataset type in place of the search path, by its name. */
@@ -83,7 +85,7 @@ export function restricted(request: ViewRequest, where: string): ViewRequest {
 
 /** Another request for one collection, in place of the search path and of what was chosen for single types. */
 export function ofCollection({ calibrations: _, ...request }: ViewRequest, collection: string): ViewRequest {
-  return { ...request, collections: [collection] };
+  return { ...request, collections: [collection], isOfCollection: true };
 }
 
 class OpenView implements View {

@@ -17,16 +17,27 @@ export interface Related {
 export function relate(node: WhereNode, scope: WhereScope): Related | undefined {
   const { records, columns, subject } = scope;
   const missing = new Set<string>();
-  for (const name of namesIn(node)) {
-    const further = dimensionsOf(name, scope).filter((dimension) => !columns.has(dimension));
-    if (further.length > 0 && !isRelated(further, scope)) {
-      throw new ButlerfsError('unknown-dimension', {
-        what: `dimension '${name.name.split('.')[0]}' at column ${name.column}`,
-        why: `${subject} has no such key, and nothing relates them`,
-        advice: `the keys of ${subject} are ${[...columns.keys()].join(', ') || 'none'}`,
-      });
+  let pending = namesIn(node).map((name) => ({ name, further: dimensionsOf(name, scope).filter((dimension) => !columns.has(dimension)) }));
+  // What one name relates to the subject may relate another: a visit has a band.
+  const reached = new Set(columns.keys());
+  for (;;) {
+    const related = pending.filter(({ further }) => further.length === 0 || isRelated(further, reached, scope));
+    if (related.length === 0) break;
+    pending = pending.filter((one) => !related.includes(one));
+    for (const dimension of related.flatMap(({ further }) => further)) {
+      missing.add(dimension);
+      const { required, implied } = records.universe.group([dimension]);
+      for (const each of [...required, ...implied]) reached.add(each);
     }
-    for (const dimension of further) missing.add(dimension);
+  }
+  const [unrelated] = pending;
+  if (unrelated !== undefined) {
+    const { name } = unrelated;
+    throw new ButlerfsError('unknown-dimension', {
+      what: `dimension '${name.name.split('.')[0]}' at column ${name.column}`,
+      why: `${subject} has no such key, and nothing relates them`,
+      advice: `the keys of ${subject} are ${[...columns.keys()].join(', ') || 'none'}`,
+    });
   }
   if (missing.size === 0) return undefined;
   const { tables, conditions, columns: wider } = joinRecords(records, missing, columns, 'j');
@@ -34,14 +45,14 @@ export function relate(node: WhereNode, scope: WhereScope): Related | undefined 
 }
 
 /** By a key that they share or imply, on the sky, or because one is a governor, which selects all or nothing. */
-function isRelated(further: readonly string[], { records, columns }: WhereScope): boolean {
+function isRelated(further: readonly string[], reached: ReadonlySet<string>, { records }: WhereScope): boolean {
   const { universe } = records;
   const { required, implied } = universe.group(further);
-  if ([...required, ...implied].some((name) => columns.has(name))) return true;
+  if ([...required, ...implied].some((name) => reached.has(name))) return true;
   if (required.every((name) => universe.dimension(name)?.isGovernor === true)) return true;
-  const hasPixels = [...columns.keys()].some((name) => universe.dimension(name)?.isSkypix === true);
+  const hasPixels = [...reached].some((name) => universe.dimension(name)?.isSkypix === true);
   const reaches = (names: ReadonlySet<string>) =>
     spatialFamilies(universe).filter((family) => family.some((element) => element.required.every((name) => names.has(name))));
-  const [ours, theirs] = [reaches(new Set(columns.keys())), reaches(new Set(required))];
+  const [ours, theirs] = [reaches(reached), reaches(new Set(required))];
   return theirs.length > 0 && (hasPixels || ours.some((family) => !theirs.includes(family)));
 }
