@@ -17,6 +17,8 @@ export type ErrorCode =
   | 'unknown-path'
   | 'invalid-value'
   | 'ambiguous'
+  // A question to the catalogue that takes too long.
+  | 'timed-out'
   // A source that cannot be used.
   | 'not-a-repository'
   | 'unsupported-repository'
@@ -97,6 +99,7 @@ export const ERRNO_OF_CODE: Readonly<Record<ErrorCode, ErrnoName>> = {
   'invalid-value': 'ENOENT',
   // "Name not unique": several calibrations are valid at different times and no time was given.
   ambiguous: 'ENOTUNIQ',
+  'timed-out': 'ETIMEDOUT',
   'not-a-repository': 'EIO',
   'unsupported-repository': 'EOPNOTSUPP',
   'corrupt-repository': 'EIO',

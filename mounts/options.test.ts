@@ -97,10 +97,11 @@ describe('resolveMountOptions', () => {
 
   test('takes every option, the last of several, and adds lists up', () => {
     const settings = splitOptions(
-      'collections=a\\,b,collections=c,default=instrument=HSC,default=skymap=rings,cache=c,cache-size=1G,cache-size=2G,cache-free=0,quota=3G,scrub=0,offline,verify=open,allow_other,ro,deadline=5,idle-timeout=500ms,poll=0,log-level=debug,transport=libfuse',
+      'collections=a\\,b,collections=c,"calibs=bias=A/b,flat=B",calibs=bias=C,default=instrument=HSC,default=skymap=rings,cache=c,cache-size=1G,cache-size=2G,cache-free=0,quota=3G,scrub=0,offline,verify=open,allow_other,ro,deadline=5,idle-timeout=500ms,poll=0,log-level=debug,transport=libfuse',
     );
     expect(resolve(settings)).toMatchObject({
       collections: ['a', 'b', 'c'],
+      calibrations: { bias: ['A/b', 'C'], flat: ['B'] },
       defaults: { instrument: 'HSC', skymap: 'rings' },
       cacheDirectory: '/home/me/c',
       cacheLimit: 2 * 1024 ** 3,
@@ -121,8 +122,8 @@ describe('resolveMountOptions', () => {
   test('prefers the request to the source, and the source to the defaults', () => {
     const configuration = parseConfiguration(
       `
-sources: {hsc: {repository: /repo/butler.yaml, collections: [s], default: {instrument: S, skymap: S}}}
-defaults: {collections: d, cache-size: 1G, default: {instrument: D, skymap: D, day_obs: 20150101}}
+sources: {hsc: {repository: /repo/butler.yaml, collections: [s], default: {instrument: S, skymap: S}, calibs: {bias: s, flat: [s, t]}}}
+defaults: {collections: d, cache-size: 1G, default: {instrument: D, skymap: D, day_obs: 20150101}, calibs: {bias: d, dark: d}}
 aliases: {chip: detector}
 `,
       'file',
@@ -130,6 +131,7 @@ aliases: {chip: detector}
     expect(resolve([{ name: 'default', value: 'skymap=R' }], configuration, 'hsc')).toMatchObject({
       source: 'hsc',
       collections: ['s'],
+      calibrations: { bias: ['s'], flat: ['s', 't'], dark: ['d'] },
       defaults: { instrument: 'S', skymap: 'R', day_obs: '20150101' },
       cacheLimit: 1024 ** 3,
       aliases: { chip: 'detector' },
@@ -146,6 +148,8 @@ aliases: {chip: detector}
     ['usage', "transport: 'libfuze': no such choice; did you mean 'libfuse'?", 'transport=libfuze'],
     ['usage', "verify: 'fetsh': no such choice; did you mean 'fetch'?", 'verify=fetsh'],
     ['usage', "'instrument' is not KEY=VALUE", 'default=instrument'],
+    ['usage', "calibs: 'bias' is not TYPE=COLLECTION", 'calibs=bias'],
+    ['usage', "calibs: '=B' is not TYPE=COLLECTION", '"calibs=bias=A,=B"'],
     ['usage', 'a name between the commas is missing', 'collections=a\\,\\,b'],
     ['unsupported', 'writable mounts are not in this version', 'rw'],
     ['unsupported', "option 'rerun': writable mounts are not in this version", 'rerun=mine'],

@@ -159,6 +159,8 @@ export type DirectoryAnswer =
 /** An expression (docs/queries.md) that data IDs must satisfy. */
 export interface WhereFilter {
   readonly where?: string | undefined;
+  /** Milliseconds that the catalogue may take to answer, where others wait for it meanwhile: then it throws `timed-out`. Undefined: as long as it takes. */
+  readonly patience?: number | undefined;
   /** Further names of dimensions in it. */
   readonly aliases?: Readonly<Record<string, DimensionName>> | undefined;
 }

@@ -102,6 +102,22 @@ describe.skipIf(shared === undefined)('operators', () => {
       }
     });
 
+    it('ends where it would hold up everybody else', () => {
+      const type = catalogue.datasetType('calexp')!;
+      const question = {
+        type,
+        searchPath: catalogue.searchPath(['HSC/defaults']),
+        constraint: new Map(),
+        keys: ['instrument', 'visit', 'detector'],
+      };
+      const ask = (patience?: number) => catalogue.directory({ ...question, rowLimit: 1000, where: 'patch < 20', patience });
+      expect(errorOf(() => ask(0))).toContain('timed-out ETIMEDOUT');
+      expect(ask().kind).toBe('rows');
+      const pairs = { dimensions: ['visit', 'patch'], keys: ['visit', 'patch'], constraint: new Map() };
+      expect(errorOf(() => [...catalogue.dataIds({ ...pairs, patience: 0 })])).toContain('timed-out');
+      expect([...catalogue.dataIds(pairs)].length).toBeGreaterThan(18);
+    });
+
     it('is ENOENT for a type that the expression says nothing of, and explained', () => {
       const path = `${where('tract = 8766')}/camera`;
       expect(errorOf(() => here.follow(path))).toContain('unknown-dimension ENOENT');

@@ -7,7 +7,7 @@
 
 import { ButlerfsError } from '../../common/errors.js';
 import { didYouMean, nearestNames } from '../../common/nearest.js';
-import type { Catalogue, Constraint, DataIdQuery, DataIdValue, DatasetType, DimensionName } from '../../registry/contract.js';
+import type { Catalogue, Constraint, DataIdQuery, DataIdValue, DatasetType, DimensionName, WhereFilter } from '../../registry/contract.js';
 import { type KeyOwner, parseKeyValue } from '../../registry/keys.js';
 import { encodeComponent } from '../../registry/values.js';
 import type { TreeContext } from './context.js';
@@ -26,14 +26,14 @@ export const MISSING = '@missing';
 /** What stands below an operator's first component. */
 export interface DataIdLevels {
   readonly owner: KeyOwner;
-  readonly question: Pick<DataIdQuery, 'dimensions' | 'element' | 'lacking' | 'where' | 'aliases'>;
+  readonly question: Pick<DataIdQuery, 'dimensions' | 'element' | 'lacking' | keyof WhereFilter>;
   /** The one file of each leaf. */
   readonly leafName: string;
   leafText(dataId: Constraint): string;
 }
 
 /** Throws `unknown-dimension` for an element that has no records, with the nearest. */
-export function dimensionLevels(catalogue: Catalogue, { where, aliases }: View, name: string): DataIdLevels {
+export function dimensionLevels(catalogue: Catalogue, { where, aliases, patience }: View, name: string): DataIdLevels {
   const elements = catalogue.recordElements();
   const element = elements.find((one) => one.name === name);
   if (element === undefined) {
@@ -48,7 +48,7 @@ export function dimensionLevels(catalogue: Catalogue, { where, aliases }: View, 
   const implied = catalogue.universe.dimension(name)?.implied ?? [];
   return {
     owner: { name, kind: 'dimension', dimensions: { required: element.required, implied } },
-    question: { dimensions: [], element: name, where, aliases },
+    question: { dimensions: [], element: name, where, aliases, patience },
     leafName: 'record.json',
     leafText: (dataId) => recordText(catalogue, element, Object.fromEntries(dataId)),
   };
@@ -65,10 +65,10 @@ export function missingLevels(catalogue: Catalogue, view: View, name: string): D
       advice: didYouMean(nearestNames(name, names)),
     });
   }
-  const { searchPath } = view.of(type);
+  const { searchPath, where, aliases, patience } = view.of(type);
   return {
     owner: type,
-    question: { dimensions: type.dimensions.required, lacking: { type, searchPath }, where: view.where, aliases: view.aliases },
+    question: { dimensions: type.dimensions.required, lacking: { type, searchPath }, where, aliases, patience },
     leafName: 'explanation.txt',
     leafText: (dataId) =>
       missingText(

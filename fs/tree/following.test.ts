@@ -13,7 +13,14 @@ let catalogue: Catalogue;
 
 beforeAll(() => {
   scratch = mkdtempSync(join(tmpdir(), 'butlerfs-following-'));
-  writeSmallRepository(join(scratch, 'repository'), { tracts: [8766], patches: 40, bands: ['g', 'i', 'r'], visits: 3, detectors: 6, pixels: 8 });
+  writeSmallRepository(join(scratch, 'repository'), {
+    tracts: [8766],
+    patches: 40,
+    bands: ['g', 'i', 'r'],
+    visits: 3,
+    detectors: 6,
+    pixels: 8,
+  });
   catalogue = catalogueOf(join(scratch, 'repository'), scratch);
 });
 

@@ -52,6 +52,8 @@ export interface TreeOptions {
 
 /** Seconds for which the kernel may remember that a name does not exist: new data are not announced by name. */
 const NEGATIVE_SECONDS = 5;
+/** Milliseconds that the catalogue may take over one expression: nothing else is answered meanwhile. */
+const PATIENCE = 5_000;
 /** What a directory lists before its entries, as every directory does: itself and the one above. */
 const OWN_NAMES = ['.', '..'] as const;
 /** Directories that are read at the same time without computing their listings more than once. */
@@ -85,7 +87,7 @@ export class Tree implements FileSystem {
     this.#attributes = new TreeAttributes(owner);
     this.#answer = { node: ROOT, attributes: this.#attributes };
     this.#context = new TreeContext(catalogue, content, defaults, aliases);
-    const request = { aliases, ...view };
+    const request = { aliases, patience: PATIENCE, ...view };
     checkChoices(catalogue, this.#context.view(request));
     const root = new TypesDirectory(this.#context, request, undefined, '');
     this.#register(root);

@@ -93,6 +93,7 @@ class OpenView implements View {
   readonly order: readonly DimensionName[];
   readonly where: string | undefined;
   readonly aliases: WhereFilter['aliases'];
+  readonly patience: number | undefined;
   readonly calibrations: CalibrationChoice;
   readonly searchPath: SearchPath;
   readonly defaults: Constraint;
@@ -109,6 +110,7 @@ class OpenView implements View {
     this.order = request.order;
     this.where = request.where;
     this.aliases = request.aliases;
+    this.patience = request.patience;
     this.calibrations = request.calibrations ?? {};
     this.searchPath = searchPath;
     this.defaults = defaults;
@@ -117,7 +119,7 @@ class OpenView implements View {
   }
 
   of(type: DatasetType): TypeQuestion {
-    return { type, searchPath: this.#searchPathOf(type), where: this.where, aliases: this.aliases };
+    return { type, searchPath: this.#searchPathOf(type), where: this.where, aliases: this.aliases, patience: this.patience };
   }
 
   #searchPathOf({ name }: DatasetType): SearchPath {

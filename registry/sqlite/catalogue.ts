@@ -40,6 +40,7 @@ import { membershipTable, Shape } from './schema.js';
 import { defineSkyFunctions } from './sky-functions.js';
 import { builder, Prepared, Slot, StatementCache } from './statements.js';
 import { streamRows } from './stream.js';
+import { TimeLimit } from './time-limit.js';
 import { readInformation } from './information.js';
 import type { StoredInformation } from './information.js';
 import { readTouched } from './touched.js';
@@ -60,6 +61,7 @@ export class SqliteCatalogue implements Catalogue {
   readonly #records: RecordStore;
   readonly #recordTables: StoredRecordTables;
   readonly #filters: Filters;
+  readonly #limit: TimeLimit;
   readonly #layout: Layout;
   readonly #stored: StoredInformation;
   readonly #collections: ReadonlyMap<string, Collection>;
@@ -81,7 +83,8 @@ export class SqliteCatalogue implements Catalogue {
     this.#records = new RecordStore(database, this.universe, this.#statements);
     this.#recordTables = new StoredRecordTables(this.universe, this.#statements, (name) => this.#records.fields(name));
     this.#filters = new Filters(database, this, this.#recordTables);
-    defineSkyFunctions(database);
+    this.#limit = new TimeLimit(database);
+    defineSkyFunctions(database, this.#limit);
     this.#layout = new Layout(database);
     this.#sortedCollections = readCollections(database).sort(byName);
     this.#collections = new Map(this.#sortedCollections.map((collection) => [collection.name, collection]));
@@ -136,7 +139,9 @@ export class SqliteCatalogue implements Catalogue {
     const type = this.#known(query.type);
     const { collections, datasets } = this.#holding(type, query.searchPath, 'stored');
     const filter = this.#filters.of(query, type);
-    return listDirectory(filter?.statements ?? this.#statements, type, collections, datasets, query, filter?.condition);
+    return this.#limit.within(query.patience, () =>
+      listDirectory(filter?.statements ?? this.#statements, type, collections, datasets, query, filter?.condition),
+    );
   }
 
   dataset(key: number): DatasetRecord | undefined {
@@ -182,7 +187,9 @@ export class SqliteCatalogue implements Catalogue {
     const { lacking } = query;
     const type = lacking === undefined ? undefined : this.#known(lacking.type);
     const without = type && { type, collections: this.#holding(type, lacking!.searchPath, 'stored').collections };
-    return streamDataIds(this.#statements, this.#recordTables, query, without, this.#filters.ofRecords(query));
+    const found = streamDataIds(this.#statements, this.#recordTables, query, without, this.#filters.ofRecords(query));
+    // What is limited comes whole: others may ask between the rows of a stream.
+    return query.patience === undefined ? found : this.#limit.within(query.patience, () => [...found].values());
   }
 
   recordElements(): ReturnType<Catalogue['recordElements']> {

@@ -9,6 +9,7 @@ import type { StoredType } from './rows.js';
 import { dimensionColumn, membershipTable } from './schema.js';
 import { builder } from './statements.js';
 import type { StatementCache } from './statements.js';
+import { withinTime } from './time-limit.js';
 
 /** The collections that hold datasets of a type that data IDs shall lack. */
 export interface Lacking {
@@ -32,7 +33,7 @@ export function* streamDataIds(
     ...fixed,
     ...(condition === undefined ? [] : [condition(columns)]),
     ...(lacking === undefined || lacking.collections.length === 0 ? [] : [lacks(lacking, columns)]),
-    sql<SqlBool>`1`,
+    withinTime(tables.length === 0 ? [] : columns.values()),
   ];
   const selected = wanted.length === 0 ? [sql`1`] : wanted;
   const order = sql.join(selected.map((_, index) => sql.lit(index + 1)));

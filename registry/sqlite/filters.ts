@@ -12,6 +12,7 @@ import type { Columns, RecordTables } from './record-join.js';
 import type { StoredType } from './rows.js';
 import { dimensionColumn } from './schema.js';
 import { StatementCache } from './statements.js';
+import { withinTime } from './time-limit.js';
 
 export interface Filter {
   /** On memberships `m`. */
@@ -40,7 +41,7 @@ export class Filters {
     const key = JSON.stringify([type.id, where, aliases]);
     const known = this.#filters.get(key);
     const filter = known ?? {
-      condition: compileWhere(parseWhere(where), this.#scope(columnsOf(type), `dataset type '${type.name}'`, aliases)),
+      condition: limited(compileWhere(parseWhere(where), this.#scope(columnsOf(type), `dataset type '${type.name}'`, aliases))),
       statements: new StatementCache(this.#database),
     };
     this.#filters.delete(key);
@@ -74,6 +75,11 @@ export class Filters {
   #scope(columns: Columns, subject: string, aliases: NonNullable<WhereFilter['aliases']>): WhereScope {
     return { catalogue: this.#catalogue, records: this.#records, columns, subject, aliases };
   }
+}
+
+/** The condition, at every membership within the time that the question may take. */
+function limited(condition: RawBuilder<SqlBool>): RawBuilder<SqlBool> {
+  return sql<SqlBool>`(${withinTime([sql.ref('m.dataset')])} and ${condition})`;
 }
 
 function columnsOf({ dimensions }: StoredType): Columns {

@@ -3,6 +3,7 @@
 import type { RawBuilder, SqlBool } from 'kysely';
 import { ButlerfsError } from '../../common/errors.js';
 import { joinRecords } from '../sqlite/record-join.js';
+import { withinTime } from '../sqlite/time-limit.js';
 import { dimensionsOf, type WhereScope } from './names.js';
 import { namesIn, type WhereNode } from './nodes.js';
 import { spatialFamilies } from './topology.js';
@@ -41,7 +42,8 @@ export function relate(node: WhereNode, scope: WhereScope): Related | undefined 
   }
   if (missing.size === 0) return undefined;
   const { tables, conditions, columns: wider } = joinRecords(records, missing, columns, 'j');
-  return { tables, conditions, scope: { ...scope, columns: wider } };
+  const added = [...wider].flatMap(([name, column]) => (columns.has(name) ? [] : [column]));
+  return { tables, conditions: [...conditions, withinTime(added)], scope: { ...scope, columns: wider } };
 }
 
 /** By a key that they share or imply, on the sky, or because one is a governor, which selects all or nothing. */
