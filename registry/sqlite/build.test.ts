@@ -142,7 +142,7 @@ describe('building and opening', () => {
 /** A thread takes no TypeScript: what it needs of the project is transpiled below `root`. `code` has openCatalogue, workerData and parentPort. */
 function transpiledThread(root: string, code: string): string {
   const project = fileURLToPath(new URL('../..', import.meta.url));
-  for (const room of ['common', 'registry']) {
+  for (const room of ['common', 'sky', 'registry']) {
     for (const name of readdirSync(join(project, room), { recursive: true, encoding: 'utf8' })) {
       if (!name.endsWith('.ts') || name.endsWith('.test.ts')) continue;
       const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true };
