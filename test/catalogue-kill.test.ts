@@ -8,7 +8,7 @@ import { buildCatalogue, openCatalogue } from '../registry/open.js';
 import { Database } from '../registry/sqlite/driver.js';
 import { collection, datasetType, universe } from '../registry/testing/records.js';
 import { readerOf } from '../registry/testing/repositories.js';
-import { projectDirectory } from './support/project.js';
+import { projectDirectory } from '../common/program-file.js';
 import { removeDirectory, temporaryDirectory } from './support/temporary.js';
 
 /** Datasets that each version adds. */
