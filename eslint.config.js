@@ -21,12 +21,14 @@ const reasons = {
 };
 
 const libraries = {
-  common: ['undici', 'ssh2', 'better-sqlite3', 'kysely', 'koffi'],
+  common: ['undici', 'ssh2', 'better-sqlite3', 'kysely', 'pg', 'mysql2', 'koffi'],
   sky: [
     'undici',
     'ssh2',
     'better-sqlite3',
     'kysely',
+    'pg',
+    'mysql2',
     'koffi',
     'node:fs',
     'node:fs/promises',
@@ -35,8 +37,8 @@ const libraries = {
     'node:child_process',
   ],
   registry: ['undici', 'ssh2', 'koffi', 'node:net', 'node:http', 'node:https'],
-  proxy: ['better-sqlite3', 'kysely', 'koffi'],
-  fs: ['undici', 'ssh2', 'better-sqlite3', 'kysely', 'node:http', 'node:https'],
+  proxy: ['better-sqlite3', 'kysely', 'pg', 'mysql2', 'koffi'],
+  fs: ['undici', 'ssh2', 'better-sqlite3', 'kysely', 'pg', 'mysql2', 'node:http', 'node:https'],
 };
 
 function message(room) {
