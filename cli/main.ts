@@ -16,6 +16,7 @@ const verbs: Verbs = {
   offline: () => import('./offline.js'),
   prefetch: () => import('./prefetch.js'),
   cache: () => import('./cache.js'),
+  catalogue: () => import('./catalogue.js'),
   explain: () => import('./explain.js'),
   publish: () => import('./publish.js'),
 };

@@ -10,7 +10,7 @@ const { reading, target, repository, validator, version, existing, updatable } =
 const say = (message: IndexMessage): void => parentPort?.postMessage(message);
 
 try {
-  const reader = openRepository(reading, { repository });
+  const reader = await openRepository(reading, { repository });
   try {
     const onProgress = (records: number): void => say({ kind: 'progress', records });
     const options = { reader, target, repository, validator, version, updatable, onProgress };

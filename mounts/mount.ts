@@ -118,6 +118,8 @@ class Mount implements Mounted {
   #polling: NodeJS.Timeout | undefined;
   #refreshing: Promise<CatalogueInfo> | undefined;
   #attached = false;
+  #isTold = false;
+  #isTakingIn = false;
   #unmounting: Promise<void> | undefined;
 
   constructor(
@@ -172,6 +174,7 @@ class Mount implements Mounted {
       throw error;
     }
     this.#schedulePoll();
+    this.#opened.watch?.(() => void this.#takeInToldChanges(), this.#closing.signal);
   }
 
   async status(): Promise<MountStatus> {
@@ -318,6 +321,23 @@ class Mount implements Mounted {
           this.#schedulePoll();
         });
     }, this.options.pollInterval);
+  }
+
+  /** The origin says that it has something new: also while a look is under way, which may have begun before. */
+  async #takeInToldChanges(): Promise<void> {
+    this.#isTold = true;
+    if (this.#isTakingIn) return;
+    this.#isTakingIn = true;
+    try {
+      while (this.#isTold && !this.#closing.signal.aborted) {
+        await this.#refreshing?.catch(() => undefined);
+        this.#isTold = false;
+        // Why it failed is for the status to say, and the next look tries again.
+        await this.refresh().catch(() => undefined);
+      }
+    } finally {
+      this.#isTakingIn = false;
+    }
   }
 
   #mountDefaults(): Record<string, DataIdValue> {

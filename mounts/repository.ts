@@ -4,7 +4,9 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ButlerfsError } from '../common/errors.js';
 import { didYouMean, nearestNames } from '../common/nearest.js';
+import { databaseUrl, isDatabaseUrl, parseDatabaseUrl } from '../registry/shared/address.js';
 import { readPublicKey } from './publication/keys.js';
+import type { DatabaseAddress } from '../registry/shared/contract.js';
 import type { Configuration, NamedSource } from './configuration.js';
 
 export interface ParsedSource {
@@ -13,6 +15,8 @@ export interface ParsedSource {
   /** The repository itself: a URL, or an absolute directory; without the name of its `butler.yaml`. */
   readonly repository: string;
   readonly isDirectory: boolean;
+  /** Where its catalogue is, where that is kept by a database server; its files are elsewhere then. */
+  readonly database?: DatabaseAddress;
   /** Its entry in the configuration, where it was given by name. */
   readonly named?: NamedSource;
 }
@@ -44,7 +48,7 @@ export function configuredMirrors(source: ParsedSource): readonly string[] {
   return parseMirrors(source, source.named?.mirrors ?? [], '/');
 }
 
-const SCHEMES_OF_LATER_VERSIONS = ['sftp', 'postgresql', 'postgres', 'mysql', 'mariadb', 's3', 'gs', 'webdav', 'davs'];
+const SCHEMES_OF_LATER_VERSIONS = ['sftp', 's3', 'gs', 'webdav', 'davs'];
 
 /**
  * A text without a slash that the configuration names is that repository; `./name` is the directory of the same name.
@@ -55,25 +59,31 @@ const SCHEMES_OF_LATER_VERSIONS = ['sftp', 'postgresql', 'postgres', 'mysql', 'm
 export function parseSource(source: string, configuration: Configuration, workingDirectory: string): ParsedSource {
   const named = Object.hasOwn(configuration.sources, source) ? configuration.sources[source] : undefined;
   if (named !== undefined) {
-    const { repository, isDirectory } = parseLocation(named.repository, '/');
-    return { asGiven: source, repository, isDirectory, named };
+    return { ...parseLocation(named.repository, '/'), asGiven: source, named };
   }
-  const { repository, isDirectory } = parseLocation(source, workingDirectory);
+  const location = parseLocation(source, workingDirectory);
+  const { repository, isDirectory, database } = location;
   if (isDirectory && !source.includes('/') && statSync(repository, { throwIfNoEntry: false }) === undefined) {
     const names = Object.keys(configuration.sources);
     throw new ButlerfsError('not-a-repository', {
       what: `source '${source}'`,
       why: 'neither a repository of the configuration nor a directory here',
-      advice: didYouMean(nearestNames(source, names)) ?? 'give a directory, an http(s):// or ssh:// URL or a configured name',
+      advice:
+        didYouMean(nearestNames(source, names)) ?? 'give a directory, a URL (http, https, ssh, postgresql, mysql) or a configured name',
     });
   }
-  return { asGiven: repository, repository, isDirectory };
+  // How to connect is part of the URL, and not of the name.
+  return { ...location, asGiven: database === undefined ? repository : source };
 }
 
-function parseLocation(text: string, workingDirectory: string): { repository: string; isDirectory: boolean } {
+function parseLocation(text: string, workingDirectory: string): Omit<ParsedSource, 'asGiven' | 'named'> {
   if (text === '' || text.includes('\0')) throw new ButlerfsError('usage', { what: 'the source is empty or holds a NUL' });
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) return { repository: withoutConfigurationName(resolve(workingDirectory, text)), isDirectory: true };
+  if (isDatabaseUrl(text)) {
+    const database = parseDatabaseUrl(text);
+    return { repository: databaseUrl(database), isDirectory: false, database };
+  }
   if (SCHEMES_OF_LATER_VERSIONS.includes(scheme)) {
     throw new ButlerfsError('unsupported', {
       what: `${scheme}:// sources are not in this version`,

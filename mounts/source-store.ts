@@ -33,6 +33,8 @@ const versionSchema = z.object({
   validator: z.string().nullable(),
   /** Files here that readers get in place of those of the repository, by their location there. */
   copies: z.record(z.string(), z.string()).default({}),
+  /** Where the repository says that its files are, where it is not there itself. */
+  root: z.string().optional(),
 });
 
 export type SourceVersion = Readonly<z.infer<typeof versionSchema>>;

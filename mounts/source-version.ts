@@ -34,8 +34,8 @@ export interface OpenVersion {
  * saves reading that version again.
  */
 export async function bringUpToDate(parts: SourceParts, look: Remote, signal: AbortSignal, known?: OpenVersion): Promise<OpenVersion> {
-  const { store, directory } = parts;
-  const repository = await findRepository({ remote: look, directory }, signal);
+  const { store, directory, catalogue } = parts;
+  const repository = await findRepository({ remote: look, directory, catalogue }, signal);
   const { configurationDigest, validator } = repository;
   // Without a validator nothing says whether the content changed: it is read at every start, and not again while it is open.
   const isCurrent = (version: SourceVersion): boolean =>
@@ -77,7 +77,7 @@ async function makeVersion(parts: SourceParts, found: FoundRepository, signal: A
   );
   const catalogue = isUpdate ? (current?.catalogue ?? current?.version) : version;
   const { configurationDigest } = found;
-  const made: SourceVersion = { version: info.version, catalogue, repository, configurationDigest, validator, copies };
+  const made: SourceVersion = { version: info.version, catalogue, repository, configurationDigest, validator, copies, root: found.root };
   await store.publish(made);
   await store.tidy();
   return { version: made, info };

@@ -8,7 +8,9 @@ import { parseRemotePath } from '../proxy/paths.js';
 import { RateLimiter } from '../proxy/rate.js';
 import { readCredentials } from './configuration.js';
 import { configuredKey, configuredMirrors, parseSource } from './repository.js';
+import type { ParsedSource } from './repository.js';
 import { bringPublishedUpToDate, openPublished } from './published-version.js';
+import { openSharedOrigin, rootOf } from './shared-origin.js';
 import { SourceStore } from './source-store.js';
 import { displayName } from './formats/contract.js';
 import { bringUpToDate, openCurrent } from './source-version.js';
@@ -18,6 +20,7 @@ import type { CatalogueInfo } from '../registry/contract.js';
 import type { Configuration } from './configuration.js';
 import type { Publication } from './contract.js';
 import type { SourceVersion } from './source-store.js';
+import type { SharedOrigin } from './shared-origin.js';
 import type { OpenVersion, SourceParts } from './source-version.js';
 
 export interface SourceSettings {
@@ -76,6 +79,8 @@ export interface OpenedSource {
    * Rejects with `remote-*` where it does not answer; what was opened stays good then.
    */
   refresh(options: { readonly signal: AbortSignal }): Promise<Refreshed>;
+  /** Calls `onChange` as soon as the origin has something new, until `signal` fires. Undefined where an origin tells nobody. */
+  readonly watch?: ((onChange: () => void, signal: AbortSignal) => void) | undefined;
   /** Stops a refresh and closes the remote. Idempotent. */
   close(): Promise<void>;
 }
@@ -96,7 +101,7 @@ const UNREACHABLE = 2_000;
 const OFFLINE_CODES: readonly string[] = ['remote-unreachable', 'remote-timeout', 'remote-failed'];
 
 /**
- * @param source a directory, an http(s) or ssh URL, or a name of the configuration; a relative directory starts at the working directory.
+ * @param source a directory, an http(s) or ssh URL, the URL of a database that holds a catalogue, or a name of the configuration; a relative directory starts at the working directory.
  * @throws ButlerfsError `not-a-repository`, `unsupported-repository`, `corrupt-repository`, `remote-*`, `usage`, `unsupported`, `interrupted`.
  */
 export async function openSource(
@@ -105,25 +110,61 @@ export async function openSource(
   { signal }: { readonly signal: AbortSignal },
 ): Promise<OpenedSource> {
   const parsed = parseSource(source, settings.configuration, process.cwd());
-  const { repository, isDirectory, named } = parsed;
-  const publicKey = settings.publicKey ?? configuredKey(named);
-  const { deadline, idleTimeout, warn, cacheDirectory } = settings;
+  const publicKey = settings.publicKey ?? configuredKey(parsed.named);
   const configured = await readCredentials(settings.configuration.credentials);
+  const { repository, database } = parsed;
+  if (database === undefined) return await openAt({ root: repository, parsed, publicKey, configured, settings, signal });
+  if (publicKey !== undefined) {
+    const why = 'what a database server says is not signed, so no public key can be asked for';
+    throw new ButlerfsError('usage', {
+      what: `source ${repository}`,
+      why,
+      advice: 'leave the key out, or mount the published repository itself',
+    });
+  }
+  const catalogue = openSharedOrigin(database, configured, settings.warn);
+  try {
+    const kept = (await new SourceStore(settings.cacheDirectory, repository).current())?.root;
+    const deadline = kept === undefined ? FIRST_LOOK_DEADLINE.without : FIRST_LOOK_DEADLINE.withCatalogue;
+    const root = await rootOf(catalogue, kept, { isOffline: settings.offline === true, deadline, signal });
+    return await openAt({ root, parsed, publicKey, configured, settings, signal, catalogue });
+  } catch (error) {
+    await catalogue.catalogue.close();
+    throw error;
+  }
+}
+
+interface Opening {
+  /** Where the files are. */
+  readonly root: string;
+  readonly parsed: ParsedSource;
+  readonly publicKey: string | undefined;
+  readonly configured: Awaited<ReturnType<typeof readCredentials>>;
+  readonly settings: SourceSettings;
+  readonly signal: AbortSignal;
+  /** The source closes it. */
+  readonly catalogue?: SharedOrigin;
+}
+
+async function openAt({ root, parsed, publicKey, configured, settings, signal, catalogue }: Opening): Promise<OpenedSource> {
+  const { repository, isDirectory } = parsed;
+  const { deadline, idleTimeout, warn, cacheDirectory } = settings;
   const credentials = loadCredentials({ configured, warn });
   const mirrors = settings.mirrors ?? configuredMirrors(parsed);
   const network = networkOf(settings);
   const open = (within: number | undefined, unreachable?: number): Remote =>
-    openRemote(repository, { ...network, mirrors, credentials, deadline: within, idleTimeout, unreachable });
+    openRemote(root, { ...network, mirrors, credentials, deadline: within, idleTimeout, unreachable });
   const remote = open(deadline);
   try {
-    const store = new SourceStore(cacheDirectory, isDirectory ? repository : remote.url, publicKey);
+    const name = isDirectory || catalogue !== undefined ? repository : remote.url;
+    const store = new SourceStore(cacheDirectory, name, publicKey);
     await store.create();
     const hasCatalogue = (await store.current()) !== undefined;
     const patience = hasCatalogue ? FIRST_LOOK_DEADLINE.withCatalogue : FIRST_LOOK_DEADLINE.without;
     const look = open(Math.min(patience, deadline ?? patience), UNREACHABLE);
     const directory = isDirectory ? repository : undefined;
     const poll = open(Math.min(POLL_DEADLINE, deadline ?? POLL_DEADLINE), UNREACHABLE);
-    const parts = { remote, poll, store, directory, publicKey, onProgress: settings.onProgress ?? (() => undefined) };
+    const parts = { remote, poll, store, directory, catalogue, publicKey, onProgress: settings.onProgress ?? (() => undefined) };
     try {
       return new Source(
         parts,
@@ -211,6 +252,12 @@ class Source implements OpenedSource {
     return displayName(this.#parts);
   }
 
+  get watch(): OpenedSource['watch'] {
+    const catalogue = this.#parts.catalogue?.catalogue;
+    if (catalogue?.isTold !== true) return undefined;
+    return (onChange, signal) => catalogue.watch(onChange, { interval: POLL_DEADLINE, signal });
+  }
+
   get remote(): Remote {
     return this.#parts.remote;
   }
@@ -270,6 +317,7 @@ class Source implements OpenedSource {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#refreshing?.catch(() => undefined);
-    await Promise.all([this.#parts.remote.close(), this.#parts.poll.close()]);
+    const { remote, poll, catalogue } = this.#parts;
+    await Promise.all([remote.close(), poll.close(), catalogue?.catalogue.close()]);
   }
 }

@@ -3,17 +3,46 @@
 import type { RepositoryReader } from './contract.js';
 import { openGen3 } from './readers/gen3/reader.js';
 import type { Gen3ReaderOptions } from './readers/gen3/reader.js';
+import type { DatabaseAccess } from './shared/contract.js';
+import { openSharedCatalogue } from './shared/open.js';
 
 /** One kind of repository, and where what is read of it is. */
-export type Reading = { readonly format: 'gen3' } & Pick<Gen3ReaderOptions, 'configuration' | 'registryFile' | 'sizes'>;
+export type Reading =
+  | ({ readonly format: 'gen3' } & Pick<Gen3ReaderOptions, 'configuration' | 'registryFile' | 'sizes'>)
+  /** It holds the password: it goes to no log. */
+  | { readonly format: 'native'; readonly access: DatabaseAccess };
+
+interface OpenOptions {
+  /** In messages. */
+  readonly repository: string;
+  /** Told of each record that is left out, and why. */
+  readonly onWarning?: (message: string) => void;
+}
 
 /**
- * Opens a repository. `repository` names it in messages; `onWarning` is told of each record that is left out, and why.
- * Throws as the reader of its kind does: `not-a-repository`, `corrupt-repository`, `unsupported-repository`.
+ * Opens a repository. Throws or rejects as the reader of its kind does: `not-a-repository`, `corrupt-repository`, `unsupported-repository`, and `remote-*` where a
+ * server keeps it.
  */
-export function openRepository(
-  reading: Reading,
-  { repository, onWarning }: { readonly repository: string; readonly onWarning?: (message: string) => void },
-): RepositoryReader {
-  return openGen3({ ...reading, repository, onWarning });
+export function openRepository(reading: Reading, options: OpenOptions): RepositoryReader | Promise<RepositoryReader> {
+  return reading.format === 'gen3' ? openGen3({ ...reading, ...options }) : openShared(reading.access);
+}
+
+async function openShared(access: DatabaseAccess): Promise<RepositoryReader> {
+  const catalogue = openSharedCatalogue(access);
+  try {
+    const reader = await catalogue.reader();
+    return {
+      format: reader.format,
+      records: () => reader.records(),
+      cursor: () => reader.cursor(),
+      changes: (cursor) => reader.changes(cursor),
+      close: async () => {
+        await reader.close();
+        await catalogue.close();
+      },
+    };
+  } catch (error) {
+    await catalogue.close();
+    throw error;
+  }
 }

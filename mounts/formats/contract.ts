@@ -3,12 +3,15 @@
 import type { Remote } from '../../proxy/contract.js';
 import type { CatalogueInfo } from '../../registry/contract.js';
 import type { Reading } from '../../registry/reading.js';
+import type { SharedOrigin } from '../shared-origin.js';
 
 /** Where a repository is looked for. */
 export interface RepositoryOrigin {
   readonly remote: Remote;
   /** Set where it is a directory of this host. */
   readonly directory: string | undefined;
+  /** Set where a database server keeps the catalogue; the remote has only its files then. */
+  readonly catalogue?: SharedOrigin | undefined;
 }
 
 /** A repository as one look at its origin found it. */
@@ -17,6 +20,8 @@ export interface FoundRepository {
   readonly configurationDigest: string;
   /** Another one where the content is another; null where the origin offers nothing that tells. */
   readonly validator: string | null;
+  /** Where its files are, where the repository itself says so. */
+  readonly root?: string;
   /** Brings here what is to be read. */
   prepare(preparation: Preparation): Promise<PreparedRepository>;
 }
@@ -50,7 +55,7 @@ export interface RepositoryFormat {
   find(origin: RepositoryOrigin, signal: AbortSignal): Promise<FoundRepository | undefined>;
 }
 
-/** The repository in messages: a URL or an absolute directory. */
-export function displayName({ directory, remote }: RepositoryOrigin): string {
-  return directory ?? remote.url;
+/** The repository in messages: a URL without secrets, or an absolute directory. */
+export function displayName({ catalogue, directory, remote }: RepositoryOrigin): string {
+  return catalogue?.url ?? directory ?? remote.url;
 }

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { ButlerfsError } from '../../common/errors.js';
 import type { FoundRepository, RepositoryFormat, RepositoryOrigin } from './contract.js';
 import { gen3 } from './gen3.js';
+import { shared } from './shared.js';
 
 /** In the order in which they are looked for. */
-const formats: readonly RepositoryFormat[] = [gen3];
+const formats: readonly RepositoryFormat[] = [shared, gen3];
 
 /**
  * The repository at an origin.

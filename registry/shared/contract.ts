@@ -94,7 +94,8 @@ export interface SharedCatalogue {
   facts(): Promise<SharedFacts>;
   /**
    * Stores records in one transaction: all of them or, where anything is wrong, none. Integer keys of collections and dataset types are the stream's own:
-   * they are matched by name. Records that are there in the same form change nothing. `whole-structure` removes nothing here, since other writers may have
+   * they are matched by name. Records that are there in the same form change nothing, and of a dataset
+   * whose files are the same the time at which it was taken in stays. `whole-structure` removes nothing here, since other writers may have
    * collections of their own.
    *
    * Rejects with `invalid-value` for a text that cannot be stored (a NUL, half of a surrogate pair), and where a dataset would take a data ID that another one

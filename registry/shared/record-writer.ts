@@ -205,7 +205,8 @@ export class RecordWriter {
       const advice = 'remove it there first';
       throw new ButlerfsError('invalid-value', { what: `dataset ${uuid.toString('hex')}`, where, why, advice });
     }
-    const isSame = (a: Row<'dataset'>, b: Row<'dataset'>): boolean => a.files === b.files && sameInteger(a.ingested, b.ingested);
+    // When it was taken in first stays: whoever writes it again brings nothing new.
+    const isSame = (a: Row<'dataset'>, b: Row<'dataset'>): boolean => a.files === b.files;
     const { fresh, differing } = this.#compare(rows, ({ uuid }) => uuid, there, isSame);
     const replaced = differing.map(({ uuid }) => uuid);
     if (replaced.length > 0) await database.deleteFrom('dataset').where('uuid', 'in', replaced).execute();
