@@ -3,12 +3,15 @@
 import type { RepositoryReader } from './contract.js';
 import { openGen3 } from './readers/gen3/reader.js';
 import type { Gen3ReaderOptions } from './readers/gen3/reader.js';
+import { openServerRegistry } from './readers/gen3-postgresql/reader.js';
+import type { ServerRegistryOptions } from './readers/gen3-postgresql/reader.js';
 import type { DatabaseAccess } from './shared/contract.js';
 import { openSharedCatalogue } from './shared/open.js';
 
 /** One kind of repository, and where what is read of it is. */
 export type Reading =
   | ({ readonly format: 'gen3' } & Pick<Gen3ReaderOptions, 'configuration' | 'registryFile' | 'sizes'>)
+  | ({ readonly format: 'gen3-postgresql' } & Omit<ServerRegistryOptions, 'repository' | 'onWarning'>)
   /** It holds the password: it goes to no log. */
   | { readonly format: 'native'; readonly access: DatabaseAccess };
 
@@ -24,7 +27,14 @@ interface OpenOptions {
  * server keeps it.
  */
 export function openRepository(reading: Reading, options: OpenOptions): RepositoryReader | Promise<RepositoryReader> {
-  return reading.format === 'gen3' ? openGen3({ ...reading, ...options }) : openShared(reading.access);
+  switch (reading.format) {
+    case 'gen3':
+      return openGen3({ ...reading, ...options });
+    case 'gen3-postgresql':
+      return openServerRegistry({ ...reading, ...options });
+    case 'native':
+      return openShared(reading.access);
+  }
 }
 
 async function openShared(access: DatabaseAccess): Promise<RepositoryReader> {

@@ -1,4 +1,4 @@
-/** Gen3 repositories whose registry is an SQLite file below their root. */
+/** Gen3 repositories whose registry is an SQLite file below their root; the others are those of gen3-postgresql.ts. */
 
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
@@ -11,6 +11,7 @@ import { parseButlerConfiguration } from '../../registry/open.js';
 import type { Gen3Configuration } from '../../registry/open.js';
 import { formatSize } from '../units.js';
 import { readButlerYaml } from './butler-yaml.js';
+import { findOnServer } from './gen3-postgresql.js';
 import { displayName } from './contract.js';
 import type { FoundRepository, Preparation, PreparedRepository, RepositoryFormat, RepositoryOrigin } from './contract.js';
 
@@ -19,6 +20,8 @@ export const gen3: RepositoryFormat = {
   async find(origin, signal): Promise<FoundRepository | undefined> {
     const text = await readButlerYaml(origin.remote, signal);
     if (text === undefined) return undefined;
+    const onServer = await findOnServer(text, origin, signal);
+    if (onServer !== undefined) return onServer;
     const configuration = parseButlerConfiguration(text, displayName(origin));
     const { validator } = await registryStat(origin, configuration, signal);
     return {

@@ -37,17 +37,26 @@ const configurationShape = z.looseObject({
   cls: z.string().nullish(),
   remote_butler: z.unknown().optional(),
   datastore: datastoreShape.nullish(),
-  registry: z.looseObject({ db: z.string().nullish() }).nullish(),
+  registry: z.looseObject({ db: z.string().nullish(), namespace: z.string().nullish() }).nullish(),
 });
 
 const butlerRoot = '<butlerRoot>';
 
+/** What `butler.yaml` says, whatever keeps the registry. */
+export interface ButlerConfiguration {
+  /** SQLAlchemy's URL of the registry. It may hold a password. */
+  readonly db: string;
+  /** The schema that holds the registry's tables, where it is named. */
+  readonly namespace: string | undefined;
+  readonly datastores: readonly Gen3Datastore[];
+}
+
 /**
  * Reads the text of `butler.yaml`. `where` is the repository: an absolute directory or a URL.
- * Throws `not-a-repository` for another kind of file, and `unsupported-repository` for a butler server, a registry that is not SQLite, and a registry or
- * a datastore of a kind that keeps no files below the repository. Keys that are not understood are left alone.
+ * Throws `not-a-repository` for another kind of file, and `unsupported-repository` for a butler server and a datastore of a kind that keeps no files below the
+ * repository. Keys that are not understood are left alone.
  */
-export function parseButlerConfiguration(text: string, where: string): Gen3Configuration {
+export function parseButlerYaml(text: string, where: string): ButlerConfiguration {
   const configuration = configurationShape.safeParse(parseYaml(text, where));
   if (!configuration.success) {
     const issue = configuration.error.issues[0];
@@ -61,7 +70,13 @@ export function parseButlerConfiguration(text: string, where: string): Gen3Confi
   if (datastore === undefined && registry === undefined) throw notARepository(where, "it has neither 'datastore' nor 'registry'");
   const datastores = datastore ? fileDatastores(datastore, where) : [{ root: '', recordsTable: defaultRecordsTable }];
   if (datastores.length === 0) throw unsupported(where, 'none of its datastores keeps files', 'mount a repository with a FileDatastore');
-  return { registry: registryPath(registry?.db ?? `sqlite:///${butlerRoot}/gen3.sqlite3`, where), datastores };
+  return { db: registry?.db ?? `sqlite:///${butlerRoot}/gen3.sqlite3`, namespace: registry?.namespace ?? undefined, datastores };
+}
+
+/** As {@link parseButlerYaml}, of a repository whose registry is an SQLite file below its root: `unsupported-repository` for any other. */
+export function parseButlerConfiguration(text: string, where: string): Gen3Configuration {
+  const { db, datastores } = parseButlerYaml(text, where);
+  return { registry: registryPath(db, where), datastores };
 }
 
 const defaultRecordsTable = 'file_datastore_records';
@@ -125,7 +140,7 @@ function registryPath(db: string, where: string): string {
   if (match === null) {
     // The URL may hold a password: only its scheme is named.
     const scheme = /^[\w+.-]+/.exec(db)?.[0] ?? 'unknown';
-    throw unsupported(where, `its registry is kept by '${scheme}'`, 'registries in SQLite are supported');
+    throw unsupported(where, `its registry is kept by '${scheme}'`, 'registries in SQLite and PostgreSQL are supported');
   }
   const path = match[1]!;
   const inside = insideRepository(path, where);
