@@ -22,7 +22,7 @@ const entries = [
 export default defineConfig({
   input: Object.fromEntries(entries.map((entry) => [entry, `build/${entry}.js`])),
   platform: 'node',
-  // Libraries with native parts, or that start threads of their own, stay where they are.
-  external: ['better-sqlite3', 'better-sqlite3-13', 'fuse-native', 'koffi', 'pino', 'ssh2'],
+  // Libraries with native parts, or that start threads of their own, and those that few need, stay where they are.
+  external: ['better-sqlite3', 'better-sqlite3-13', 'fuse-native', 'koffi', 'mysql2', 'pg', 'pg-cursor', 'pino', 'ssh2'],
   output: { dir: 'dist', format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'shared/[name]-[hash].js', cleanDir: true },
 });

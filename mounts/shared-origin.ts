@@ -19,13 +19,13 @@ export interface SharedOrigin {
 const FACTS_DEADLINE = 10_000;
 
 /** `configured`: credentials of the configuration, by host or host:port. Contacts nothing yet. The caller closes the catalogue. */
-export function openSharedOrigin(
+export async function openSharedOrigin(
   database: DatabaseAddress,
   configured: Readonly<Record<string, ResolvedCredentials>>,
   warn?: (line: string) => void,
-): SharedOrigin {
+): Promise<SharedOrigin> {
   const access = accessOf(database, configured, warn);
-  return { url: databaseUrl(database), access, catalogue: openSharedCatalogue(access) };
+  return { url: databaseUrl(database), access, catalogue: await openSharedCatalogue(access) };
 }
 
 /** With the credentials of the configuration, the environment and the user's files. */

@@ -30,7 +30,7 @@ export interface WritingSettings {
 export async function openCatalogueAt(url: string, { configuration, warn }: WritingSettings): Promise<SharedCatalogue> {
   const { database } = parseSource(url, configuration, process.cwd());
   if (database === undefined) throw notADatabase(url);
-  return openSharedCatalogue(accessOf(database, await readCredentials(configuration.credentials), warn));
+  return await openSharedCatalogue(accessOf(database, await readCredentials(configuration.credentials), warn));
 }
 
 export interface CreationRequest {
@@ -105,7 +105,7 @@ export async function importSource(catalogue: SharedCatalogue, source: string, s
   const { configuration, signal, onProgress, onWarning, warn, prune } = settings;
   const parsed = parseSource(source, configuration, process.cwd());
   const configured = await readCredentials(configuration.credentials);
-  const origin = parsed.database === undefined ? undefined : openSharedOrigin(parsed.database, configured, warn);
+  const origin = parsed.database === undefined ? undefined : await openSharedOrigin(parsed.database, configured, warn);
   const temporary = await mkdtemp(join(tmpdir(), 'butlerfs-import-'));
   let remote: Remote | undefined;
   try {

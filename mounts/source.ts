@@ -122,7 +122,7 @@ export async function openSource(
       advice: 'leave the key out, or mount the published repository itself',
     });
   }
-  const catalogue = openSharedOrigin(database, configured, settings.warn);
+  const catalogue = await openSharedOrigin(database, configured, settings.warn);
   try {
     const kept = (await new SourceStore(settings.cacheDirectory, repository).current())?.root;
     const deadline = kept === undefined ? FIRST_LOOK_DEADLINE.without : FIRST_LOOK_DEADLINE.withCatalogue;

@@ -3,7 +3,6 @@
 import type { RepositoryReader } from './contract.js';
 import { openGen3 } from './readers/gen3/reader.js';
 import type { Gen3ReaderOptions } from './readers/gen3/reader.js';
-import { openServerRegistry } from './readers/gen3-postgresql/reader.js';
 import type { ServerRegistryOptions } from './readers/gen3-postgresql/reader.js';
 import type { DatabaseAccess } from './shared/contract.js';
 import { openSharedCatalogue } from './shared/open.js';
@@ -31,14 +30,14 @@ export function openRepository(reading: Reading, options: OpenOptions): Reposito
     case 'gen3':
       return openGen3({ ...reading, ...options });
     case 'gen3-postgresql':
-      return openServerRegistry({ ...reading, ...options });
+      return import('./readers/gen3-postgresql/reader.js').then(({ openServerRegistry }) => openServerRegistry({ ...reading, ...options }));
     case 'native':
       return openShared(reading.access);
   }
 }
 
 async function openShared(access: DatabaseAccess): Promise<RepositoryReader> {
-  const catalogue = openSharedCatalogue(access);
+  const catalogue = await openSharedCatalogue(access);
   try {
     const reader = await catalogue.reader();
     return {

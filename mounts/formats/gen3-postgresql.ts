@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import { within } from '../../common/deadline.js';
 import { ButlerfsError } from '../../common/errors.js';
 import { parseServerConfiguration } from '../../registry/readers/gen3-postgresql/configuration.js';
-import { registryValidator } from '../../registry/readers/gen3-postgresql/validator.js';
 import { databaseUrl } from '../../registry/shared/address.js';
 import { databaseAccess } from '../../registry/shared/credentials.js';
 import type { DatabaseAccess } from '../../registry/shared/contract.js';
@@ -27,6 +26,7 @@ export async function findOnServer(text: string, origin: RepositoryOrigin, signa
       where: databaseUrl(address),
       why: `it did not answer within ${DEADLINE / 1000} s`,
     });
+  const { registryValidator } = await import('../../registry/readers/gen3-postgresql/validator.js');
   const validator = await within(registryValidator(access, namespace), DEADLINE, late);
   if (signal.aborted) throw new ButlerfsError('interrupted', { what: `asking ${databaseUrl(address)}`, cause: signal.reason });
   const sizes = { 'butler.yaml': Buffer.byteLength(text) };

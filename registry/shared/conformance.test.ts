@@ -180,11 +180,11 @@ describe.each(testEngines())('a shared catalogue in %s', (_name, start) => {
 
   it('never lets a follower miss a change, however many write at once', async () => {
     const { shared, access } = await fresh(small());
-    const follower = kept(openSharedCatalogue(access));
+    const follower = kept(await openSharedCatalogue(access));
     const seen = new Set<string>();
     let { cursor } = await readAll(follower);
     const writers = [0, 1, 2, 3].map(async (writer) => {
-      const own = writer === 0 ? shared : kept(openSharedCatalogue(access));
+      const own = writer === 0 ? shared : kept(await openSharedCatalogue(access));
       for (let round = 0; round < 6; round++) {
         const number = 1000 + writer * 100 + round;
         await own.write([
@@ -308,7 +308,7 @@ describe.each(testEngines())('a shared catalogue in %s', (_name, start) => {
 
   it('says what is wrong with a database that holds no catalogue, or one that was never filled', async () => {
     const access = await engine.fresh();
-    await expect(kept(openSharedCatalogue(access)).facts()).rejects.toEqual(failing('not-a-repository', 'catalogue create'));
+    await expect(kept(await openSharedCatalogue(access)).facts()).rejects.toEqual(failing('not-a-repository', 'catalogue create'));
     const { shared } = await fresh();
     await expect(shared.reader()).rejects.toEqual(failing('not-a-repository', 'catalogue import'));
     await expect(shared.write([datasetType(1, 'x', ['visit'])])).rejects.toEqual(failing('not-a-repository', 'universe'));
@@ -316,7 +316,7 @@ describe.each(testEngines())('a shared catalogue in %s', (_name, start) => {
 
   it('tells a watcher of a change', async () => {
     const { shared, access } = await fresh(small());
-    const follower = kept(openSharedCatalogue(access));
+    const follower = kept(await openSharedCatalogue(access));
     const stop = new AbortController();
     let calls = 0;
     follower.watch(() => calls++, { interval: 50, signal: stop.signal });
@@ -329,7 +329,7 @@ describe.each(testEngines())('a shared catalogue in %s', (_name, start) => {
 
   it('ends what is under way when it is closed', async () => {
     const { access } = await fresh(small());
-    const shared = openSharedCatalogue(access);
+    const shared = await openSharedCatalogue(access);
     const reader = await shared.reader();
     const records = reader.records();
     await shared.close();

@@ -3,13 +3,10 @@
 import { EngineCatalogue, createTables } from './catalogue.js';
 import type { DatabaseAccess, SharedCatalogue } from './contract.js';
 import type { Engine } from './engine.js';
-import { openMysql } from './mysql.js';
-import { openPostgresql } from './postgresql.js';
-import { openSqlite } from './sqlite.js';
 
 /** Contacts nothing yet. The caller closes it. */
-export function openSharedCatalogue(access: DatabaseAccess): SharedCatalogue {
-  return new EngineCatalogue(openEngine(access, false));
+export async function openSharedCatalogue(access: DatabaseAccess): Promise<SharedCatalogue> {
+  return new EngineCatalogue(await openEngine(access, false));
 }
 
 export interface CatalogueCreation {
@@ -21,7 +18,7 @@ export interface CatalogueCreation {
 
 /** Makes a catalogue where there is none, and brings the tables of one that is there up to date. The caller closes it. */
 export async function createSharedCatalogue(access: DatabaseAccess, creation: CatalogueCreation): Promise<SharedCatalogue> {
-  const engine = openEngine(access, true);
+  const engine = await openEngine(access, true);
   try {
     await createTables(engine, creation);
   } catch (error) {
@@ -31,13 +28,14 @@ export async function createSharedCatalogue(access: DatabaseAccess, creation: Ca
   return new EngineCatalogue(engine);
 }
 
-function openEngine(access: DatabaseAccess, isNew: boolean): Engine {
+/** The library of a server is loaded when it is needed: few need one, and none needs all. */
+async function openEngine(access: DatabaseAccess, isNew: boolean): Promise<Engine> {
   switch (access.address.engine) {
     case 'postgresql':
-      return openPostgresql(access);
+      return (await import('./postgresql.js')).openPostgresql(access);
     case 'mysql':
-      return openMysql(access);
+      return (await import('./mysql.js')).openMysql(access);
     case 'sqlite':
-      return openSqlite(access, { isNew });
+      return (await import('./sqlite.js')).openSqlite(access, { isNew });
   }
 }
