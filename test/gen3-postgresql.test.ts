@@ -1,6 +1,7 @@
 /** Gen3 repositories whose registry PostgreSQL keeps, made by the real butler from one in SQLite. */
 
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,7 +10,6 @@ import { openServerRegistry } from '../registry/readers/gen3-postgresql/reader.j
 import { parseServerConfiguration } from '../registry/readers/gen3-postgresql/configuration.js';
 import { registryValidator } from '../registry/readers/gen3-postgresql/validator.js';
 import { openRepository } from '../registry/testing/repositories.js';
-import { readFileSync } from 'node:fs';
 import { sharedData } from './shared.js';
 import { mountRepository, temporaryHome } from './support/mounted.js';
 import { hasPostgresql, PostgresqlServer } from './support/postgresql.js';
@@ -120,7 +120,7 @@ describe.runIf(interpreter !== undefined)('a registry that the real butler keeps
 
     const before = await registryValidator(access, namespace);
     expect(await registryValidator(access, namespace)).toBe(before);
-    await server.query('registry', `update hsc.collection set doc = 'changed' where name = 'u/me'`);
+    await server.query('registry', `update hsc.collection set doc = 'changed' where name = 'u/me/all'`);
     await eventually('the write being counted', async () => (await registryValidator(access, namespace)) !== before, 15_000);
   });
 
