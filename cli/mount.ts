@@ -36,7 +36,7 @@ export function define(program: Command): void {
     .command('mount')
     .summary('mount a repository')
     .description('Mounts a repository. Returns once the mount answers; a daemon then serves it.')
-    .argument('<source>', 'a directory, http(s)://..., ssh://..., or a name from the configuration file')
+    .argument('<source>', 'a directory, http(s)://..., ssh://..., postgresql://..., mysql://..., or a name from the configuration file')
     .argument('<mountpoint>', 'an empty directory')
     .option('--collections <names>', "search path, separated by commas (default: the repository's, else every RUN)")
     .option('--default <key=value>', 'value for a key that paths then need not give; repeatable', append)
