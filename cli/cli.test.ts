@@ -61,7 +61,7 @@ test('failures are one line and exit status 1, with a trace only under --debug',
   await mkdir(mountPoint);
   const cases: readonly (readonly [string, readonly string[]])[] = [
     ['writable mounts are not in this version', ['mount', '--rerun', 'x', '/', mountPoint]],
-    ['postgresql:// sources are not in this version', ['mount', 'postgresql://host/repo', mountPoint]],
+    ['s3:// sources are not in this version', ['mount', 's3://bucket/repo', mountPoint]],
     ['does not exist; create it: mkdir -p', ['mount', home.directory, join(home.directory, 'missing')]],
     ['looked for butler.yaml', ['mount', home.directory, mountPoint]],
     ['no butlerfs mount at', ['umount', mountPoint]],

@@ -165,7 +165,7 @@ aliases: {chip: detector}
   });
 
   test.each([
-    ['unsupported', 'postgresql://host/db'],
+    ['unsupported', 's3://bucket/repo'],
     ['usage', 'gopher://host/repo'],
     ['usage', 'https://me:secret@data.example.org/repo'],
     ['not-a-repository', 'hcs'],
