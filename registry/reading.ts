@@ -44,7 +44,7 @@ async function openShared(access: DatabaseAccess): Promise<RepositoryReader> {
       format: reader.format,
       records: () => reader.records(),
       cursor: () => reader.cursor(),
-      changes: (cursor) => reader.changes(cursor),
+      changes: (cursor, known) => reader.changes(cursor, known),
       close: async () => {
         await reader.close();
         await catalogue.close();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sharedData } from '../../test/shared.js';
 import { eventually, removeDirectory, temporaryDirectory } from '../../test/support/temporary.js';
-import type { RepositoryChange, RepositoryRecord } from '../contract.js';
+import type { KnownContent, RepositoryChange, RepositoryRecord } from '../contract.js';
 import { buildCatalogueFrom } from '../sqlite/build.js';
 import { openCatalogue } from '../sqlite/open.js';
 import { collection, dataset, datasetType, dimension, fileAt, membership, universe } from '../testing/records.js';
@@ -14,6 +14,8 @@ import { createSharedCatalogue, openSharedCatalogue } from './open.js';
 import { testEngines } from '../../test/support/engines.js';
 import type { TestEngine } from '../../test/support/engines.js';
 
+/** The changes of a shared catalogue do not depend on what is known. */
+const nothingKnown = {} as KnownContent;
 const ROOT = 'https://data.example.org/repo';
 
 const small = (): RepositoryRecord[] => [
@@ -82,7 +84,7 @@ async function readAll(shared: SharedCatalogue): Promise<{ readonly records: Rep
 async function changesSince(shared: SharedCatalogue, cursor: string): Promise<RepositoryChange[] | undefined> {
   const reader = await shared.reader();
   try {
-    const changes = reader.changes(cursor);
+    const changes = reader.changes(cursor, nothingKnown);
     return changes === undefined ? undefined : await collect(changes);
   } finally {
     await reader.close();
@@ -199,7 +201,7 @@ describe.each(testEngines())('a shared catalogue in %s', (_name, start) => {
     for (let last = false; !last;) {
       last = isDone;
       const reader = await follower.reader();
-      for await (const change of reader.changes(cursor)!) if (change.kind === 'dataset') seen.add(change.uuid);
+      for await (const change of reader.changes(cursor, nothingKnown)!) if (change.kind === 'dataset') seen.add(change.uuid);
       cursor = reader.cursor()!;
       await reader.close();
       // SQLite answers without ever leaving the thread: others must have their turn.
