@@ -62,6 +62,7 @@ const infoSchema: z.ZodType<CatalogueInfo> = z.object({
   datasets: z.number(),
   unstored: z.number(),
   universe: z.object({ version: z.number(), namespace: z.string() }),
+  defaultCollections: z.array(z.string()).optional(),
 });
 
 const statusSchema: z.ZodType<MountStatus> = z.object({

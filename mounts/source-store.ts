@@ -9,6 +9,7 @@
  *     butler-7.yaml                the repository's configuration, and
  *     digests-7.bin                the digests of its files (publication/)
  *     trust.json                   the greatest serial number seen (publication/trust.ts)
+ *     listing.sqlite3              of a Gen2 repository: what was listed of it
  *     lock                         held while a version is made
  *
  * Invariants: files of a version never change once `current` has named it, but for the catalogue, which changes from one version to the next in one transaction,
@@ -76,6 +77,11 @@ export class SourceStore {
   /** A file that lives as long as a version does. `what` holds letters only. */
   fileOf(version: number, what: string, extension: string): string {
     return join(this.directory, `${what}-${version}.${extension}`);
+  }
+
+  /** A file that outlives versions. `what` holds letters only. */
+  keptFile(what: string, extension: string): string {
+    return join(this.directory, `${what}.${extension}`);
   }
 
   async create(): Promise<void> {

@@ -34,8 +34,8 @@ export interface OpenVersion {
  * saves reading that version again.
  */
 export async function bringUpToDate(parts: SourceParts, look: Remote, signal: AbortSignal, known?: OpenVersion): Promise<OpenVersion> {
-  const { store, directory, catalogue } = parts;
-  const repository = await findRepository({ remote: look, directory, catalogue }, signal);
+  const { store } = parts;
+  const repository = await findRepository({ ...parts, remote: look }, signal);
   const { configurationDigest, validator } = repository;
   // Without a validator nothing says whether the content changed: it is read at every start, and not again while it is open.
   const isCurrent = (version: SourceVersion): boolean =>
@@ -67,7 +67,8 @@ async function makeVersion(parts: SourceParts, found: FoundRepository, signal: A
   const version = (current?.version ?? 0) + 1;
   const repository = displayName(parts);
   const file = (what: string, extension: string): string => store.fileOf(version, what, extension);
-  const { reading, validator, copies } = await found.prepare({ origin: parts, file, signal, onProgress });
+  const kept = (what: string, extension: string): string => store.keptFile(what, extension);
+  const { reading, validator, copies } = await found.prepare({ origin: parts, file, kept, signal, onProgress });
   onProgress(`indexing ${repository}`);
   const isSame = current !== undefined && current.configurationDigest === found.configurationDigest;
   const existing = isSame ? store.catalogueOf(current) : undefined;

@@ -7,8 +7,9 @@ import { pathToFileURL } from 'node:url';
 import { abortable, interrupted, linkSignals, longLivedController, throwIfAborted, within } from '../common/deadline.js';
 import { ButlerfsError } from '../common/errors.js';
 import { closingBytes } from './body.js';
-import type { ObjectStat, ReadOptions, Remote, RemoteBody, RemotePath } from './contract.js';
+import type { ObjectStat, ReadOptions, Remote, RemoteBody, RemoteCapabilities, RemoteEntry, RemotePath } from './contract.js';
 import { systemCodeOf } from './errors.js';
+import { listLocalDirectory } from './file-list.js';
 import { joinRemoteUrl } from './paths.js';
 import { guardProgress } from './progress.js';
 
@@ -68,6 +69,17 @@ class FileRemote implements Remote {
     return { stat: objectStat(info), bytes };
   }
 
+  list(path: RemotePath | '', { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<readonly RemoteEntry[]> {
+    return this.#bounded(path, signal, async () => {
+      const root = await realpath(this.#directory);
+      return await listLocalDirectory(path === '' ? root : await this.#resolve(path), root);
+    });
+  }
+
+  capabilities(): RemoteCapabilities {
+    return { protocol: 'file', ranges: true, lists: 'file' };
+  }
+
   close(): Promise<void> {
     this.#closing.abort();
     return Promise.resolve();
@@ -103,15 +115,16 @@ class FileRemote implements Remote {
     });
   }
 
-  async #bounded<T>(path: RemotePath, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    const what = `reading ${this.urlOf(path)}`;
+  async #bounded<T>(path: RemotePath | '', signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    const url = path === '' ? this.url : this.urlOf(path);
+    const what = `reading ${url}`;
     const control = linkSignals(signal, this.#closing.signal);
     try {
       throwIfAborted(control.signal, what);
       const late = (): ButlerfsError => new ButlerfsError('remote-timeout', { what, why: `no answer for ${this.#idleTimeout / 1000} s` });
       return await within(abortable(work(), control.signal, what), this.#idleTimeout, late);
     } catch (error) {
-      throw fileError(this.urlOf(path), error);
+      throw fileError(url, error);
     } finally {
       control.unlink();
     }

@@ -209,6 +209,8 @@ export interface CatalogueInfo {
   /** Datasets known to the registry without any stored file. */
   readonly unstored: number;
   readonly universe: { readonly version: number; readonly namespace: string };
+  /** Names that are searched where none are given; without it every RUN. */
+  readonly defaultCollections?: readonly string[] | undefined;
 }
 
 /** Entry of one directory of the repository's own layout. */
@@ -244,7 +246,7 @@ export interface Catalogue {
   collections(): readonly Collection[];
   /**
    * Flattens chains (nested; negative positions in order), refuses cycles (`corrupt-repository`) and unknown names (`unknown-collection`, with the
-   * nearest). Without names: every RUN, in order of name.
+   * nearest). Without names: {@link CatalogueInfo.defaultCollections}, else every RUN, in order of name.
    */
   searchPath(names?: readonly string[]): SearchPath;
   /** Dataset types with at least one stored dataset on the search path, sorted by name. */
@@ -397,6 +399,8 @@ export type RecordStream<Kind = RepositoryRecord> = Iterable<Kind> | AsyncIterab
  */
 export interface RepositoryReader {
   readonly format: CatalogueInfo['format'];
+  /** {@link CatalogueInfo.defaultCollections}. */
+  readonly defaultCollections?: readonly string[] | undefined;
   /** All of it, as of one instant. */
   records(): RecordStream;
   /** Where the stream that ended last ended: text for {@link changes} of a later reader. Null where there is no such place. */

@@ -79,10 +79,37 @@ export function parseKeyValue(
     if (advice !== undefined && !known.includes('physical_filter'))
       throw new ButlerfsError('unknown-value', { what: `${key}=${text}`, why, advice });
   }
+  const equal = gen2Key(catalogue, type, name, value, constraint);
+  if (equal !== undefined) return equal;
   if (dimension.type === 'string') return { dimension: name, value };
   if (name === 'patch' && value.includes(',')) return { dimension: name, value: sequentialPatch(catalogue, value, constraint) };
   return { dimension: name, value: parseInteger(dimension, value) };
 }
+
+/**
+ * In Gen2 a coadd has a filter where it has a band here, and a raw file a visit where it has an exposure: one value of the key that the type requires
+ * stands for one of the other, which finds the same file. Undefined for all other keys, and where no record says so.
+ */
+function gen2Key(
+  catalogue: Catalogue,
+  { dimensions }: KeyOwner,
+  name: DimensionName,
+  value: string,
+  constraint: Constraint,
+): { readonly dimension: DimensionName; readonly value: DataIdValue } | undefined {
+  const wanted = catalogue.info.format === 'gen2' ? gen2Keys.get(name) : undefined;
+  // Where both are given they must agree.
+  if (wanted === undefined || constraint.has(wanted)) return undefined;
+  if (!dimensions.required.includes(wanted) || !dimensions.implied.includes(name)) return undefined;
+  const given = catalogue.universe.dimension(name)?.type === 'int' ? Number(value) : value;
+  const found = catalogue.dimensionValues(wanted, 2, new Map([[name, given]]));
+  return found.length === 1 ? { dimension: wanted, value: found[0]! } : undefined;
+}
+
+const gen2Keys: ReadonlyMap<DimensionName, DimensionName> = new Map([
+  ['physical_filter', 'band'],
+  ['visit', 'exposure'],
+]);
 
 function keysOf({ dimensions }: KeyOwner): readonly DimensionName[] {
   return [...dimensions.required, ...dimensions.implied];

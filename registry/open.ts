@@ -4,6 +4,21 @@ export { flattenCollections } from './collections.js';
 export { DataId } from './data-id.js';
 export { commonAliases, parseKeyValue, resolveAlias, resolveKey } from './keys.js';
 export type { KeyAliases } from './keys.js';
+export { cameraOfMapper, readCamera } from './readers/gen2/camera.js';
+export type { TemplateText } from './readers/gen2/camera.js';
+export type { Camera, Gen2Reading, Gen2Repository } from './readers/gen2/contract.js';
+export {
+  calibrationDirectory,
+  calibrationRegistry,
+  parentLink,
+  rawRegistry,
+  RepositoryLayout,
+  rerunDirectory,
+} from './readers/gen2/layout.js';
+export type { LocatedDirectory } from './readers/gen2/layout.js';
+export { ListingStore } from './readers/gen2/listing-store.js';
+export type { ListedEntry } from './readers/gen2/listing-store.js';
+export { compileTemplates } from './readers/gen2/matcher.js';
 export { parseButlerConfiguration } from './readers/gen3/configuration.js';
 export type { Gen3Configuration, Gen3Datastore } from './readers/gen3/configuration.js';
 export { extensionOf } from './readers/gen3/locations.js';

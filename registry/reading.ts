@@ -1,6 +1,8 @@
 /** What there is to be read of a repository, as plain data that travels to a thread, and the reader of each kind. */
 
 import type { RepositoryReader } from './contract.js';
+import type { Gen2Reading } from './readers/gen2/contract.js';
+import { openGen2 } from './readers/gen2/reader.js';
 import { openGen3 } from './readers/gen3/reader.js';
 import type { Gen3ReaderOptions } from './readers/gen3/reader.js';
 import type { ServerRegistryOptions } from './readers/gen3-postgresql/reader.js';
@@ -10,6 +12,7 @@ import { openSharedCatalogue } from './shared/open.js';
 /** One kind of repository, and where what is read of it is. */
 export type Reading =
   | ({ readonly format: 'gen3' } & Pick<Gen3ReaderOptions, 'configuration' | 'registryFile' | 'sizes'>)
+  | ({ readonly format: 'gen2' } & Gen2Reading)
   | ({ readonly format: 'gen3-postgresql' } & Omit<ServerRegistryOptions, 'repository' | 'onWarning'>)
   /** It holds the password: it goes to no log. */
   | { readonly format: 'native'; readonly access: DatabaseAccess };
@@ -29,6 +32,8 @@ export function openRepository(reading: Reading, options: OpenOptions): Reposito
   switch (reading.format) {
     case 'gen3':
       return openGen3({ ...reading, ...options });
+    case 'gen2':
+      return openGen2({ ...reading, ...options });
     case 'gen3-postgresql':
       return import('./readers/gen3-postgresql/reader.js').then(({ openServerRegistry }) => openServerRegistry({ ...reading, ...options }));
     case 'native':

@@ -12,6 +12,8 @@ export interface RepositoryOrigin {
   readonly directory: string | undefined;
   /** Set where a database server keeps the catalogue; the remote has only its files then. */
   readonly catalogue?: SharedOrigin | undefined;
+  /** A file of this host that says where the files of a Gen2 repository are, beside what the repository says. */
+  readonly templateFile?: string | undefined;
 }
 
 /** A repository as one look at its origin found it. */
@@ -31,6 +33,8 @@ export interface Preparation {
   readonly origin: RepositoryOrigin;
   /** Names a file to make, which lives as long as the version does: `file('registry', 'sqlite3')`. */
   readonly file: (what: string, extension: string) => string;
+  /** Names a file that outlives versions, which one process at a time makes them from. `what` holds letters only. */
+  readonly kept: (what: string, extension: string) => string;
   readonly signal: AbortSignal;
   /** Told what is being done, as a line that the next one replaces. */
   readonly onProgress: (line: string) => void;

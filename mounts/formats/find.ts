@@ -4,11 +4,12 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ButlerfsError } from '../../common/errors.js';
 import type { FoundRepository, RepositoryFormat, RepositoryOrigin } from './contract.js';
+import { gen2 } from './gen2.js';
 import { gen3 } from './gen3.js';
 import { shared } from './shared.js';
 
 /** In the order in which they are looked for. */
-const formats: readonly RepositoryFormat[] = [shared, gen3];
+const formats: readonly RepositoryFormat[] = [shared, gen3, gen2];
 
 /**
  * The repository at an origin.
@@ -39,12 +40,6 @@ export async function missingRepository({ remote, directory }: RepositoryOrigin)
     return new ButlerfsError('not-a-repository', { what, where: directory, why: 'there is no such directory' });
   }
   const names = entries.map((entry) => entry.name);
-  if (names.includes('_mapper') || names.includes('repositoryCfg.yaml')) {
-    return new ButlerfsError('unsupported-repository', {
-      what: `${directory} is a Gen2 repository`,
-      why: 'this version reads Gen3',
-    });
-  }
   for (const name of names.slice(0, 1_000)) {
     const below = join(directory, name);
     if ((await stat(join(below, 'butler.yaml')).catch(() => undefined)) !== undefined) {

@@ -143,9 +143,9 @@ class NewFile {
     this.database = createFile(this.#temporary);
   }
 
-  facts({ format }: RepositoryReader): CatalogueFacts {
+  facts({ format, defaultCollections }: RepositoryReader): CatalogueFacts {
     const { version, repository, validator } = this.#options;
-    return { version, repository, format, validator, readAt: Date.now() };
+    return { version, repository, format, validator, readAt: Date.now(), defaultCollections };
   }
 
   /** Gives the file its name, when it is whole and on the disk. */

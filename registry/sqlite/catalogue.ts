@@ -111,7 +111,9 @@ export class SqliteCatalogue implements Catalogue {
   }
 
   searchPath(names?: readonly string[]): SearchPath {
-    return flattenCollections(this.#collections, names, this.info.repository);
+    const asked = names ?? [];
+    const searched = asked.length === 0 ? this.info.defaultCollections : asked;
+    return { ...flattenCollections(this.#collections, searched, this.info.repository), names: [...asked] };
   }
 
   typesOn(searchPath: SearchPath): readonly DatasetType[] {

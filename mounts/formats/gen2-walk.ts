@@ -1,0 +1,175 @@
+/** Lists the directories of a Gen2 repository that templates reach, several at a time, into a store that keeps what was listed. */
+
+import { throwIfAborted } from '../../common/deadline.js';
+import { asButlerfsError } from '../../common/errors.js';
+import { parseRemotePath } from '../../proxy/paths.js';
+import type { Remote, RemoteEntry } from '../../proxy/contract.js';
+import type { ListedEntry, ListingStore, LocatedDirectory, RepositoryLayout } from '../../registry/open.js';
+
+export interface WalkSettings {
+  readonly remote: Remote;
+  readonly layout: RepositoryLayout;
+  readonly store: ListingStore;
+  readonly signal: AbortSignal;
+  /** Told how far it is, as a line that the next one replaces. */
+  readonly onProgress: (line: string) => void;
+}
+
+export interface WalkResult {
+  readonly directories: number;
+  readonly files: number;
+  /** Directories that were asked for; of the others what is known still holds. */
+  readonly listed: number;
+  /** Directories that may not be read, and so are left out: the first of them. */
+  readonly unreadable: readonly string[];
+}
+
+/** Directories that are listed at a time. */
+const CONCURRENCY = 8;
+
+/**
+ * Milliseconds that a directory must have been left alone before its listing for its time to tell later that nothing changed: servers show times to the
+ * minute, by clocks of their own.
+ */
+const SETTLED = 10 * 60_000;
+
+/** Milliseconds between lines of progress. */
+const PROGRESS_INTERVAL = 500;
+
+/** Errors of one directory that leave the others as they are. */
+const UNREADABLE: readonly string[] = ['remote-forbidden', 'unsupported'];
+
+/** How many unreadable directories are named. */
+const NAMED = 3;
+
+interface Waiting {
+  readonly directory: LocatedDirectory;
+  /** Its time as the listing of its parent says. */
+  readonly modified: number | null;
+}
+
+/**
+ * Walks from the root down. What an interrupted walk has seen is not listed again; likewise directories without further ones whose time, in the listing of
+ * their parent, is the one that they had. Rejects with `remote-*` or `interrupted`; what was listed until then is kept.
+ */
+export async function walk(settings: WalkSettings): Promise<WalkResult> {
+  const walking = new Walk(settings);
+  return await walking.run();
+}
+
+class Walk {
+  readonly #settings: WalkSettings;
+  /** Taken from the end: depth first, so that few wait at a time. */
+  readonly #waiting: Waiting[] = [];
+  readonly #unreadable: string[] = [];
+  readonly #begun = Date.now();
+  #running = 0;
+  #directories = 0;
+  #files = 0;
+  #listed = 0;
+  #told = 0;
+
+  constructor(settings: WalkSettings) {
+    this.#settings = settings;
+  }
+
+  async run(): Promise<WalkResult> {
+    const { store, layout, remote, signal } = this.#settings;
+    store.begin(remote.url);
+    const root = layout.directory('');
+    if (root !== undefined) this.#waiting.push({ directory: root, modified: null });
+    await new Promise<void>((resolve, reject) => {
+      let failed = false;
+      const next = (): void => {
+        while (!failed && this.#running < CONCURRENCY && this.#waiting.length > 0) {
+          this.#running++;
+          this.#visit(this.#waiting.pop()!).then(
+            () => {
+              this.#running--;
+              next();
+            },
+            (error: unknown) => {
+              failed = true;
+              reject(error instanceof Error ? error : new Error(String(error)));
+            },
+          );
+        }
+        if (!failed && this.#running === 0 && this.#waiting.length === 0) resolve();
+      };
+      next();
+    });
+    throwIfAborted(signal, `listing ${remote.url}`);
+    store.finish();
+    this.#tell();
+    return { directories: this.#directories, files: this.#files, listed: this.#listed, unreadable: this.#unreadable };
+  }
+
+  async #visit({ directory, modified }: Waiting): Promise<void> {
+    const { signal, remote, layout } = this.#settings;
+    throwIfAborted(signal, `listing ${remote.url}`);
+    const entries = this.#known(directory, modified) ?? (await this.#list(directory, modified));
+    this.#directories++;
+    for (const entry of entries) {
+      if (entry.kind === 'file') this.#files++;
+      else {
+        const below = layout.below(directory, entry.name);
+        if (below !== undefined) this.#waiting.push({ directory: below, modified: entry.modified });
+      }
+    }
+    if (Date.now() - this.#told >= PROGRESS_INTERVAL) this.#tell();
+  }
+
+  /** What was listed before, where it holds. */
+  #known(directory: LocatedDirectory, modified: number | null): readonly ListedEntry[] | undefined {
+    const { store, layout } = this.#settings;
+    const known = store.directory(directory.path);
+    if (known === undefined) return undefined;
+    if (known.isSeen) return store.entries(directory.path);
+    if (modified === null || known.modified !== modified || known.listed - modified < SETTLED) return undefined;
+    const entries = store.entries(directory.path);
+    // A directory's time says nothing of what is in the directories below it: their times are in its own listing only.
+    if (entries.some((entry) => entry.kind === 'directory' && layout.below(directory, entry.name) !== undefined)) return undefined;
+    store.keep(directory.path);
+    return entries;
+  }
+
+  async #list({ path }: LocatedDirectory, modified: number | null): Promise<readonly ListedEntry[]> {
+    const { remote, signal, store } = this.#settings;
+    const listed = Date.now();
+    let entries: readonly ListedEntry[];
+    try {
+      entries = usable(await remote.list!(path === '' ? '' : parseRemotePath(path), { signal }));
+    } catch (error) {
+      const { code } = asButlerfsError(error);
+      // The root must answer; below it a directory may go while its parent is read, or be closed to us.
+      if (path === '' || (code !== 'remote-not-found' && !UNREADABLE.includes(code))) throw error;
+      if (code !== 'remote-not-found') this.#unreadable.push(path);
+      entries = [];
+    }
+    this.#listed++;
+    store.put(path, entries, { listed, modified });
+    return entries;
+  }
+
+  #tell(): void {
+    this.#told = Date.now();
+    const seconds = Math.max(0.1, (this.#told - this.#begun) / 1000);
+    const { length } = this.#unreadable;
+    const unreadable = length === 0 ? '' : `, ${length} cannot be read: ${this.#unreadable.slice(0, NAMED).join(', ')}`;
+    const rate = this.#listed === 0 ? '' : `, ${Math.round(this.#listed / seconds)} directories a second`;
+    this.#settings.onProgress(
+      `listing ${this.#settings.remote.url}: ${this.#directories} directories, ${this.#files} files${rate}${unreadable}`,
+    );
+  }
+}
+
+/** Longest name of a file on Linux, in bytes. */
+const LONGEST_NAME = 255;
+
+/** Entries whose names are one component that a path can hold: whatever an origin says. */
+export function usable(entries: readonly RemoteEntry[]): RemoteEntry[] {
+  return entries.filter(
+    ({ name }) =>
+      name !== '' && name !== '.' && name !== '..' && !/[/\0]|\p{Surrogate}/u.test(name) && Buffer.byteLength(name) <= LONGEST_NAME,
+  );
+}

@@ -1,0 +1,236 @@
+/**
+ * Cameras: those that are built in, and what a template file changes of one.
+ *
+ *     camera: HSC                             # what it starts from; default: by the repository's _mapper
+ *     instrument: HSC
+ *     skymap: {name: hsc_rings_v1, columns: 9, rows: 9, tracts: 18938}
+ *     detectors: {science: 104, focus: 8}     # numbered from 0, in this order; `maximum: 200` is what packed data IDs count with
+ *     filters: {HSC-X: x}                     # bands by physical filter
+ *     templates:
+ *       myTable:
+ *         path: deepCoadd-results/merged/%(tract)d/%(patch)s/myTable-%(tract)d-%(patch)s.parq
+ *         dimensions: [tract, patch]
+ *         storage-class: DataFrame            # default: Unknown
+ *         root: calibrations                  # paths begin in CALIB; default: repository
+ *         validity: [ccd, filter]             # looked up in the calibration registry by these
+ *       calexp: {path: "..."}                 # of a type that is there already what is given is changed
+ *       icSrc: null                           # left out
+ */
+
+import { LineCounter, isNode, parseDocument } from 'yaml';
+import type { Document } from 'yaml';
+import { z } from 'zod';
+import { ButlerfsError } from '../../../common/errors.js';
+import { didYouMean, nearestNames } from '../../../common/nearest.js';
+import { parseUniverse } from '../../universe.js';
+import { hsc } from './cameras/hsc.js';
+import type { Camera, Template } from './contract.js';
+import { dimensionsOfFields, fieldOf } from './fields.js';
+import { compileTemplates } from './matcher.js';
+import { compileTemplate, TemplateFault } from './template.js';
+import { gen2Universe } from './universe.js';
+
+const templateSchema = z.strictObject({
+  path: z.string().min(1).max(4_000).optional(),
+  dimensions: z.array(z.string()).optional(),
+  'storage-class': z.string().min(1).max(255).optional(),
+  root: z.enum(['repository', 'calibrations']).optional(),
+  validity: z.array(z.enum(['ccd', 'filter'])).optional(),
+});
+
+const count = z.int().min(0).max(1_000_000);
+const name = z.string().min(1).max(200);
+
+const fileSchema = z.strictObject({
+  camera: z.string().optional(),
+  instrument: name.optional(),
+  skymap: z
+    .strictObject({ name, columns: count.min(1).max(10_000), rows: count.min(1).max(10_000), tracts: z.int().min(1).max(1_000_000_000) })
+    .optional(),
+  detectors: z.strictObject({ science: count, focus: count.default(0), maximum: count.optional() }).optional(),
+  filters: z.record(name, name).optional(),
+  templates: z
+    .record(z.string().regex(/^[A-Za-z_][\w.-]*$/, 'a dataset type is letters, digits, _, . and -'), templateSchema.nullable())
+    .optional(),
+});
+
+/** The form of a template file. */
+export type CameraFile = Readonly<z.input<typeof fileSchema>>;
+
+const cameras: Readonly<Record<string, CameraFile>> = { HSC: hsc };
+
+/** The camera of a mapper (`lsst.obs.hsc.HscMapper`), as {@link readCamera} names it; undefined for one that is not known. */
+export function cameraOfMapper(mapper: string): string | undefined {
+  return /\b(hsc|subaru)\b|HscMapper/i.test(mapper) ? 'HSC' : undefined;
+}
+
+/** A template file as it was read. */
+export interface TemplateText {
+  readonly text: string;
+  /** In messages. */
+  readonly where: string;
+}
+
+/**
+ * The camera that `base` names, with what the files change of it, one after the other. Throws `configuration` with the line for a file that is not understood,
+ * for a template that nothing can be found by, and where two types share one path; `unsupported-repository` where there is no camera to begin with.
+ */
+export function readCamera(base: string | undefined, files: readonly TemplateText[], repository: string): Camera {
+  const parsed = files.map(parseFile);
+  const wanted = parsed.findLast(({ file }) => file.camera !== undefined)?.file.camera ?? base;
+  if (wanted === undefined && !parsed.some(({ file }) => file.templates !== undefined)) {
+    throw new ButlerfsError('unsupported-repository', {
+      what: `the camera of ${repository}`,
+      why: `its _mapper is of none that is known (${Object.keys(cameras).join(', ')})`,
+      advice: "say where its files are in a file butlerfs.yaml beside _mapper (docs/gen2.md), or write 'camera: HSC' there",
+    });
+  }
+  const start = wanted === undefined ? {} : cameras[wanted];
+  if (start === undefined) {
+    throw new ButlerfsError('configuration', {
+      what: `camera '${wanted}'`,
+      where: parsed.at(-1)?.where,
+      advice: didYouMean(nearestNames(wanted!, Object.keys(cameras))) ?? `the cameras are ${Object.keys(cameras).join(', ')}`,
+    });
+  }
+  let camera = apply(emptyCamera, { file: start, where: `camera ${wanted ?? ''}`, lineOf: () => undefined });
+  for (const one of parsed) camera = apply(camera, one);
+  compileTemplates(camera, parsed.at(-1)?.where ?? repository);
+  return camera;
+}
+
+const emptyCamera: Camera = {
+  instrument: 'unknown',
+  detectors: [],
+  detectorMaximum: 0,
+  skymap: { name: 'unknown', columns: 1, rows: 1, tracts: 1 },
+  filters: {},
+  templates: {},
+};
+
+interface ParsedFile {
+  readonly file: CameraFile;
+  readonly where: string;
+  /** Of the innermost part of a path that the file has. */
+  readonly lineOf: (path: readonly PropertyKey[]) => number | undefined;
+}
+
+function parseFile({ text, where }: TemplateText): ParsedFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [syntax] = document.errors;
+  if (syntax !== undefined) {
+    const why = syntax.code.toLowerCase().replaceAll('_', ' ');
+    throw new ButlerfsError('configuration', { what: `${where}:${lines.linePos(syntax.pos[0]).line}`, why });
+  }
+  const lineOf = (path: readonly PropertyKey[]): number => lineIn(document, lines, path);
+  let raw: unknown;
+  try {
+    raw = document.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch (cause) {
+    throw new ButlerfsError('configuration', { what: where, why: 'its YAML cannot be resolved', cause });
+  }
+  const result = fileSchema.safeParse(raw);
+  if (result.success) return { file: result.data, where, lineOf };
+  const { issues } = result.error;
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
+  if (issue.code === 'unrecognized_keys') {
+    const key = issue.keys[0]!;
+    const known = Object.keys(issue.path[0] === 'templates' ? templateSchema.shape : fileSchema.shape);
+    throw new ButlerfsError('configuration', {
+      what: `${where}:${lineOf([...issue.path, key])}`,
+      why: `unknown key '${[...issue.path, key].join('.')}'`,
+      advice: didYouMean(nearestNames(key, known, 1)) ?? `known here: ${known.join(', ')}`,
+    });
+  }
+  throw new ButlerfsError('configuration', { what: `${where}:${lineOf(issue.path)}`, why: `'${issue.path.join('.')}': ${issue.message}` });
+}
+
+function lineIn(document: Document, lines: LineCounter, path: readonly PropertyKey[]): number {
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
+  }
+  return 1;
+}
+
+function apply(camera: Camera, { file, where, lineOf }: ParsedFile): Camera {
+  const { instrument, skymap, detectors, filters, templates = {} } = file;
+  const all: Record<string, Template> = { ...camera.templates };
+  for (const [type, given] of Object.entries(templates)) {
+    const line = lineOf(['templates', type]);
+    const place = `${line === undefined ? where : `${where}:${line}`}, template '${type}'`;
+    if (given === null) {
+      if (all[type] === undefined) {
+        const advice = didYouMean(nearestNames(type, Object.keys(all)));
+        throw new ButlerfsError('configuration', { what: place, why: 'there is none of this name to leave out', advice });
+      }
+      // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
+      delete all[type];
+    } else all[type] = checked(templateOf(type, given, all[type], place), place);
+  }
+  return {
+    instrument: instrument ?? camera.instrument,
+    skymap: skymap ?? camera.skymap,
+    detectors: detectors === undefined ? camera.detectors : detectorsOf(detectors),
+    detectorMaximum: detectors === undefined ? camera.detectorMaximum : (detectors.maximum ?? 0),
+    filters: { ...camera.filters, ...filters },
+    templates: all,
+  };
+}
+
+function templateOf(type: string, given: z.infer<typeof templateSchema>, before: Template | undefined, place: string): Template {
+  const path = given.path ?? before?.path;
+  const dimensions = given.dimensions ?? before?.dimensions;
+  if (path === undefined || dimensions === undefined) {
+    const why = `it has no '${path === undefined ? 'path' : 'dimensions'}'`;
+    throw new ButlerfsError('configuration', { what: place, why, advice: 'a new type needs both path and dimensions' });
+  }
+  return {
+    type,
+    path,
+    dimensions,
+    storageClass: given['storage-class'] ?? before?.storageClass ?? 'Unknown',
+    root: given.root ?? before?.root ?? 'repository',
+    validity: given.validity ?? before?.validity,
+  };
+}
+
+const universe = parseUniverse(gen2Universe);
+
+/** A template whose paths give every dimension of it. */
+function checked(template: Template, place: string): Template {
+  let fields: readonly string[];
+  try {
+    ({ fields } = compileTemplate(template));
+  } catch (error) {
+    if (!(error instanceof TemplateFault)) throw error;
+    throw new ButlerfsError('configuration', { what: place, why: error.message, advice: error.advice, cause: error });
+  }
+  for (const dimension of template.dimensions) {
+    if (universe.dimension(dimension) === undefined) {
+      const known = ['instrument', 'skymap', ...dimensionsOfFields];
+      const advice = didYouMean(nearestNames(dimension, known)) ?? `the dimensions are ${known.join(', ')}`;
+      throw new ButlerfsError('configuration', { what: place, why: `unknown dimension '${dimension}'`, advice });
+    }
+  }
+  for (const dimension of universe.group(template.dimensions).required) {
+    if (dimension === 'instrument' || dimension === 'skymap') continue;
+    const field = fieldOf(dimension);
+    if (field !== undefined && fields.includes(field)) continue;
+    const why =
+      field === undefined ? `no field of a path gives ${dimension}` : `its path has no field %(${field}), which gives ${dimension}`;
+    throw new ButlerfsError('configuration', { what: place, why, advice: `the path is '${template.path}'` });
+  }
+  if (template.validity !== undefined && (template.root !== 'calibrations' || !fields.includes('calibDate'))) {
+    throw new ButlerfsError('configuration', {
+      what: place,
+      why: "it has 'validity', and so needs 'root: calibrations' and the field %(calibDate)s in its path",
+    });
+  }
+  return template;
+}
+
+function detectorsOf({ science, focus = 0 }: NonNullable<CameraFile['detectors']>): Camera['detectors'] {
+  return Array.from({ length: science + focus }, (_, id) => ({ id, purpose: id < science ? 'SCIENCE' : 'FOCUS' }));
+}
