@@ -9,6 +9,7 @@
  *         default: {instrument: HSC}
  *         calibs: {bias: HSC/calib/2024B}       # where datasets of a type are looked up, in place of the search path
  *         public-key: ed25519:...             # show only what is signed with this key
+ *         templates: /home/me/hsc.yaml        # where the files of a Gen2 repository are, beside what it says itself
  *     credentials:                            # by host, or host:port
  *       data.example.org: {username: me, password: secret}       # with `scheme: digest` the password itself is never sent
  *       other.example.org: {bearer-file: /home/me/.token}
@@ -43,6 +44,7 @@ const sourceSchema = z.strictObject({
     .string()
     .regex(/^(ed25519:|\/)/, 'must be ed25519:BASE64 or an absolute path')
     .optional(),
+  templates: z.string().startsWith('/', 'must be an absolute path').optional(),
 });
 
 const credentialSchema = z

@@ -164,7 +164,9 @@ async function openAt({ root, parsed, publicKey, configured, settings, signal, c
     const look = open(Math.min(patience, deadline ?? patience), UNREACHABLE);
     const directory = isDirectory ? repository : undefined;
     const poll = open(Math.min(POLL_DEADLINE, deadline ?? POLL_DEADLINE), UNREACHABLE);
-    const parts = { remote, poll, store, directory, catalogue, publicKey, onProgress: settings.onProgress ?? (() => undefined) };
+    const templateFile = parsed.named?.templates;
+    const onProgress = settings.onProgress ?? (() => undefined);
+    const parts = { remote, poll, store, directory, catalogue, templateFile, publicKey, onProgress };
     try {
       return new Source(
         parts,

@@ -101,7 +101,9 @@ function gen2Key(
   // Where both are given they must agree.
   if (wanted === undefined || constraint.has(wanted)) return undefined;
   if (!dimensions.required.includes(wanted) || !dimensions.implied.includes(name)) return undefined;
-  const given = catalogue.universe.dimension(name)?.type === 'int' ? Number(value) : value;
+  const isNumber = catalogue.universe.dimension(name)?.type === 'int';
+  if (isNumber && !/^(?:0|[1-9]\d{0,14})$/.test(value)) return undefined;
+  const given = isNumber ? Number(value) : value;
   const found = catalogue.dimensionValues(wanted, 2, new Map([[name, given]]));
   return found.length === 1 ? { dimension: wanted, value: found[0]! } : undefined;
 }
