@@ -167,7 +167,7 @@ class StackSearch {
       throw new ParentFault(`${location} leads to ${link}, which is not there`);
     }
     if (target === '..' || target.startsWith('../')) throw new ParentFault(`${location} leads to ${link}, ${outside}`);
-    return await this.#known(target, location);
+    return await this.#known(target, posix.dirname(location), location);
   }
 
   /** The repository that a server shows as `location`, where it follows links by itself: the one with the same entries, else a repository of its own. */
@@ -191,15 +191,16 @@ class StackSearch {
     if (parent.startsWith('/')) target = directory === undefined ? '..' : relative(directory, parent);
     else target = posix.normalize(`${path}/${parent}`.replace(/^\//, '')).replace(/\/+$/, '');
     if (target === '..' || target.startsWith('../')) throw new ParentFault(`its parent ${parent} is ${outside}`);
-    return await this.#known(target === '.' ? '' : target, `its parent ${parent}`);
+    return await this.#known(target === '.' ? '' : target, path, `its parent ${parent}`);
   }
 
-  /** `path`, where a directory is there. */
-  async #known(path: string, said: string): Promise<string> {
+  /** `path`, where a directory is there; `from` is the repository that looks for it. */
+  async #known(path: string, from: string, said: string): Promise<string> {
     if (this.#found.has(path)) return path;
     const entries = await this.#list(path);
     if (entries === undefined) {
-      const advice = didYouMean(nearestNames(path, this.#found.keys()));
+      const others = [...this.#found.keys()].filter((other) => other !== '' && other !== from);
+      const advice = didYouMean(nearestNames(path, others));
       throw new ParentFault(`${said} is not there${advice === undefined ? '' : `; ${advice}`}`);
     }
     this.#found.set(path, { path, entries, parents: [] });

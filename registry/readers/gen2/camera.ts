@@ -143,7 +143,8 @@ function parseFile({ text, where }: TemplateText): ParsedFile {
       advice: didYouMean(nearestNames(key, known, 1)) ?? `known here: ${known.join(', ')}`,
     });
   }
-  throw new ButlerfsError('configuration', { what: `${where}:${lineOf(issue.path)}`, why: `'${issue.path.join('.')}': ${issue.message}` });
+  const why = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+  throw new ButlerfsError('configuration', { what: `${where}:${lineOf(issue.path)}`, why: `'${issue.path.join('.')}': ${why}` });
 }
 
 function lineIn(document: Document, lines: LineCounter, path: readonly PropertyKey[]): number {

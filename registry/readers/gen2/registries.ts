@@ -175,7 +175,8 @@ function quote(name: string): string {
 
 /** An integer from 0, as data IDs of Gen2 hold them, also where a column took it as a text. */
 function integerOf(value: unknown): number | null {
-  const number = typeof value === 'bigint' || (typeof value === 'string' && /^\d{1,15}$/.test(value)) ? Number(value) : NaN;
+  const isNumeric = typeof value === 'bigint' || typeof value === 'number' || (typeof value === 'string' && /^\d{1,15}$/.test(value));
+  const number = isNumeric ? Number(value) : NaN;
   return Number.isSafeInteger(number) && number >= 0 ? number : null;
 }
 
