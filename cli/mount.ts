@@ -38,7 +38,7 @@ export function define(program: Command): void {
     .description('Mounts a repository. Returns once the mount answers; a daemon then serves it.')
     .argument('<source>', 'a directory, http(s)://..., ssh://..., postgresql://..., mysql://..., or a name from the configuration file')
     .argument('<mountpoint>', 'an empty directory')
-    .option('--collections <names>', "search path, separated by commas (default: the repository's, else every RUN)")
+    .option('--collections <names>', "search path, separated by commas (default: the repository's, else every RUN; of Gen2 its own data)")
     .option('--default <key=value>', 'value for a key that paths then need not give; repeatable', append)
     .option('--calibs <type=collection,...>', 'where datasets of a type are looked up, in place of the search path; repeatable', append)
     .option('--cache <directory>', 'where fetched files are kept (default: $XDG_CACHE_HOME/butlerfs)')

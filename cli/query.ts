@@ -30,7 +30,7 @@ export function define(program: Command): void {
     )
     .option('--id <key=value>', 'a key that the data ID must have; repeatable, and `--id a=1 b=2` does as well', append)
     .option('--where <expression>', "an expression over keys: tract=8766 AND band IN ('g','r')")
-    .option('--collections <names>', "search path, separated by commas (default: the mount's, else every RUN)")
+    .option('--collections <names>', "search path, separated by commas (default: the mount's, else every RUN; of Gen2 its own data)")
     .addOption(
       new Option('--dimensions <names>', 'data IDs over these dimensions, data or not: visit,detector').conflicts(['missing', 'paths']),
     )

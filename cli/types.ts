@@ -13,7 +13,7 @@ export function define(program: Command): void {
     .summary('list dataset types')
     .description('Lists the dataset types that hold datasets on the search path, with the keys that a data ID of each must give.')
     .argument('<source|mountpoint>', 'a source, or where it is mounted')
-    .option('--collections <names>', "search path, separated by commas (default: the mount's, else every RUN)")
+    .option('--collections <names>', "search path, separated by commas (default: the mount's, else every RUN; of Gen2 its own data)")
     .option('--json', 'print JSON lines')
     .action(async (text: string, { collections, json }: Flags) => {
       const [{ openTarget }, { openView }, { Output }, { formatTable, printable }] = await Promise.all([

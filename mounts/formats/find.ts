@@ -4,6 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ButlerfsError } from '../../common/errors.js';
 import type { FoundRepository, RepositoryFormat, RepositoryOrigin } from './contract.js';
+import { markers } from './gen2-stack.js';
 import { gen2 } from './gen2.js';
 import { gen3 } from './gen3.js';
 import { shared } from './shared.js';
@@ -26,7 +27,7 @@ export async function findRepository(origin: RepositoryOrigin, signal: AbortSign
 
 /** The error that says what there is in place of a repository. */
 export async function missingRepository({ remote, directory }: RepositoryOrigin): Promise<ButlerfsError> {
-  const what = 'looked for butler.yaml';
+  const what = 'looked for butler.yaml or _mapper';
   if (directory === undefined) {
     return new ButlerfsError('not-a-repository', {
       what,
@@ -40,6 +41,12 @@ export async function missingRepository({ remote, directory }: RepositoryOrigin)
     return new ButlerfsError('not-a-repository', { what, where: directory, why: 'there is no such directory' });
   }
   const names = entries.map((entry) => entry.name);
+  if (names.some((name) => markers.includes(name))) {
+    return new ButlerfsError('unsupported-repository', {
+      what: `${directory} is a Gen2 repository`,
+      why: 'this needs a butler.yaml, which only Gen3 repositories have',
+    });
+  }
   for (const name of names.slice(0, 1_000)) {
     const below = join(directory, name);
     if ((await stat(join(below, 'butler.yaml')).catch(() => undefined)) !== undefined) {

@@ -1,9 +1,11 @@
 /** The repositories of a Gen2 stack: the root, its reruns, and in which order each looks in the others. */
 
+import { setMaxListeners } from 'node:events';
 import { readlink, realpath } from 'node:fs/promises';
 import { join, posix, relative } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { linkSignals } from '../../common/deadline.js';
 import { asButlerfsError, ButlerfsError } from '../../common/errors.js';
 import { didYouMean, nearestNames } from '../../common/nearest.js';
 import { parseRemotePath } from '../../proxy/paths.js';
@@ -51,7 +53,13 @@ interface Found {
  * Rejects also with `unsupported-repository` where a parent of the root is outside of it, `remote-*`, `interrupted`.
  */
 export async function findStack(origin: RepositoryOrigin, signal: AbortSignal): Promise<Stack> {
-  return await new StackSearch(origin, signal).find();
+  const control = linkSignals(signal);
+  setMaxListeners(0, control.signal);
+  try {
+    return await new StackSearch(origin, control.signal).find();
+  } finally {
+    control.unlink();
+  }
 }
 
 class StackSearch {

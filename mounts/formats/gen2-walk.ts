@@ -1,6 +1,8 @@
 /** Lists the directories of a Gen2 repository that templates reach, several at a time, into a store that keeps what was listed. */
 
-import { throwIfAborted } from '../../common/deadline.js';
+import { setMaxListeners } from 'node:events';
+import { linkSignals, throwIfAborted } from '../../common/deadline.js';
+import type { LinkedController } from '../../common/deadline.js';
 import { asButlerfsError } from '../../common/errors.js';
 import { parseRemotePath } from '../../proxy/paths.js';
 import type { Remote, RemoteEntry } from '../../proxy/contract.js';
@@ -25,7 +27,7 @@ export interface WalkResult {
 }
 
 /** Directories that are listed at a time. */
-const CONCURRENCY = 8;
+const CONCURRENCY = 12;
 
 /**
  * Milliseconds that a directory must have been left alone before its listing for its time to tell later that nothing changed: servers show times to the
@@ -63,7 +65,6 @@ class Walk {
   readonly #waiting: Waiting[] = [];
   readonly #unreadable: string[] = [];
   readonly #begun = Date.now();
-  #running = 0;
   #directories = 0;
   #files = 0;
   #listed = 0;
@@ -78,36 +79,42 @@ class Walk {
     store.begin(remote.url);
     const root = layout.directory('');
     if (root !== undefined) this.#waiting.push({ directory: root, modified: null });
-    await new Promise<void>((resolve, reject) => {
-      let failed = false;
-      const next = (): void => {
-        while (!failed && this.#running < CONCURRENCY && this.#waiting.length > 0) {
-          this.#running++;
-          this.#visit(this.#waiting.pop()!).then(
-            () => {
-              this.#running--;
-              next();
-            },
-            (error: unknown) => {
-              failed = true;
-              reject(error instanceof Error ? error : new Error(String(error)));
-            },
-          );
-        }
-        if (!failed && this.#running === 0 && this.#waiting.length === 0) resolve();
-      };
-      next();
-    });
+    // One failure ends the other listings too: nothing is under way any more when this returns.
+    const control = linkSignals(signal);
+    setMaxListeners(0, control.signal);
+    try {
+      await this.#visitAll(control);
+    } finally {
+      control.unlink();
+    }
     throwIfAborted(signal, `listing ${remote.url}`);
     store.finish();
     this.#tell();
     return { directories: this.#directories, files: this.#files, listed: this.#listed, unreadable: this.#unreadable };
   }
 
-  async #visit({ directory, modified }: Waiting): Promise<void> {
-    const { signal, remote, layout } = this.#settings;
+  async #visitAll(control: LinkedController): Promise<void> {
+    let failure: { readonly error: unknown } | undefined;
+    const running = new Set<Promise<void>>();
+    while (running.size > 0 || (failure === undefined && this.#waiting.length > 0)) {
+      while (failure === undefined && running.size < CONCURRENCY && this.#waiting.length > 0) {
+        const visit: Promise<void> = this.#visit(this.#waiting.pop()!, control.signal)
+          .catch((error: unknown) => {
+            failure ??= { error };
+            control.abort(error);
+          })
+          .finally(() => running.delete(visit));
+        running.add(visit);
+      }
+      await Promise.race(running);
+    }
+    if (failure !== undefined) throw failure.error;
+  }
+
+  async #visit({ directory, modified }: Waiting, signal: AbortSignal): Promise<void> {
+    const { remote, layout } = this.#settings;
     throwIfAborted(signal, `listing ${remote.url}`);
-    const entries = this.#known(directory, modified) ?? (await this.#list(directory, modified));
+    const entries = this.#known(directory, modified) ?? (await this.#list(directory, modified, signal));
     this.#directories++;
     for (const entry of entries) {
       if (entry.kind === 'file') this.#files++;
@@ -133,8 +140,8 @@ class Walk {
     return entries;
   }
 
-  async #list({ path }: LocatedDirectory, modified: number | null): Promise<readonly ListedEntry[]> {
-    const { remote, signal, store } = this.#settings;
+  async #list({ path }: LocatedDirectory, modified: number | null, signal: AbortSignal): Promise<readonly ListedEntry[]> {
+    const { remote, store } = this.#settings;
     const listed = Date.now();
     let entries: readonly ListedEntry[];
     try {

@@ -62,7 +62,9 @@ const [firstTrixel, endOfTrixels] = [131_072, 262_144];
 
 /** The sequential number of a patch `x,y`; undefined where the sky map has no such patch. */
 export function sequentialPatch({ columns, rows }: Camera['skymap'], patch: DataIdValue): number | undefined {
-  const [x = NaN, y = NaN] = String(patch).split(',').map(Number);
+  const text = String(patch);
+  const comma = text.indexOf(',');
+  const [x, y] = [Number(text.slice(0, comma)), Number(text.slice(comma + 1))];
   return x < columns && y < rows ? y * columns + x : undefined;
 }
 

@@ -2,7 +2,7 @@
  * What was listed of a repository: an SQLite file that outlives catalogues, so that a walk that was interrupted goes on, and the next one lists only what
  * may have changed.
  *
- *     walk         one row: the number of the walk, when it began, what it walks, and whether it is at its end
+ *     walk         one row: the number of the walk, what it walks, and whether it is at its end
  *     directory    path, the walk that saw it last, when it was listed, and what its parent's listing said of it then
  *     entry        directory, name, kind, size, time
  *
@@ -34,7 +34,7 @@ export interface ListedDirectory {
   readonly listed: number;
   /** Its time as the listing of its parent said then. */
   readonly modified: number | null;
-  /** Whether the walk that goes on has seen it. */
+  /** Whether the walk that goes on has listed it, not long ago. */
   readonly isSeen: boolean;
 }
 
@@ -42,12 +42,12 @@ type DirectoryRow = [listed: number, modified: number | null, walk: number];
 type EntryRow = [name: string, kind: number, size: number | null, modified: number | null];
 
 const schemaVersion = 1;
-/** Milliseconds within which a walk that was interrupted goes on: what it has seen is that old. */
-const resumable = 3_600_000;
+/** Milliseconds for which a walk that was interrupted trusts what it has listed. */
+const trusted = 86_400_000;
 
 const schema = `
-  create table walk (number integer not null, complete integer not null, begun integer not null, digest text not null);
-  insert into walk values (0, 1, 0, '');
+  create table walk (number integer not null, complete integer not null, digest text not null);
+  insert into walk values (0, 1, '');
   create table directory (
     id integer primary key, path text not null unique, walk integer not null, listed integer not null, modified integer
   );
@@ -107,26 +107,20 @@ export class ListingStore {
     this.#database.exec(schema);
   }
 
-  /** Begins a walk, or goes on with one that was interrupted lately. `digest` names what is walked: of another one nothing is kept. */
-  begin(digest: string): { readonly isResumed: boolean } {
-    const [complete, begun, known] = this.#database
-      .prepare<[], [number, number, string]>('select complete, begun, digest from walk')
-      .raw()
-      .get()!;
-    const now = Date.now();
+  /** Begins a walk, or goes on with one that was interrupted. `digest` names what is walked: of another one nothing is kept. */
+  begin(digest: string): void {
+    const [complete, known] = this.#database.prepare<[], [number, string]>('select complete, digest from walk').raw().get()!;
     if (known !== digest) this.#database.exec('delete from entry; delete from directory;');
-    const isResumed = complete === 0 && known === digest && begun <= now && now - begun < resumable;
-    if (!isResumed) this.#walk++;
-    this.#database
-      .prepare('update walk set number = ?, complete = 0, begun = ?, digest = ?')
-      .run(this.#walk, isResumed ? begun : now, digest);
-    return { isResumed };
+    if (complete === 1 || known !== digest) this.#walk++;
+    this.#database.prepare('update walk set number = ?, complete = 0, digest = ?').run(this.#walk, digest);
   }
 
   /** What is known of a directory; undefined where it was never listed. */
   directory(path: string): ListedDirectory | undefined {
     const row = this.#directory.get(path);
-    return row === undefined ? undefined : { listed: row[0], modified: row[1], isSeen: row[2] === this.#walk };
+    if (row === undefined) return undefined;
+    const [listed, modified, walk] = row;
+    return { listed, modified, isSeen: walk === this.#walk && Date.now() - listed < trusted };
   }
 
   /** Sorted by name. */
