@@ -10,10 +10,10 @@ import { patchText, sequentialPatch } from '../registry/readers/gen2/fields.js';
 import { compileTemplates } from '../registry/readers/gen2/matcher.js';
 import { Gen2Registry } from '../registry/readers/gen2/registries.js';
 import { sharedData } from './shared.js';
-import { indexGen2 } from './support/gen2.js';
+import { indexGen2, writeFiles } from './support/gen2.js';
 import { mountRepository, type TestMount } from './support/mounted.js';
 import { Nginx } from './support/nginx.js';
-import { removeDirectory, temporaryDirectory } from './support/temporary.js';
+import { eventually, removeDirectory, temporaryDirectory } from './support/temporary.js';
 
 type Gen2DataId = Readonly<Record<string, DataIdValue>>;
 
@@ -178,6 +178,22 @@ describe.runIf(shared !== undefined)('a Gen2 repository', () => {
         }),
       ).toBe(false);
     });
+  });
+
+  test('new data come into a mount', async () => {
+    const copy = join(scratch, 'growing');
+    cpSync(repository, copy, { recursive: true });
+    const mount = await mountRepository(copy, { args: ['-o', 'poll=1'] });
+    try {
+      const tract = join(mount.path, 'deepCoadd_calexp/tract=9813');
+      expect(readdirSync(tract)).not.toContain('patch=70');
+      const content = readFileSync(join(repository, 'deepCoadd-results/HSC-I/9813/4,4/calexp-HSC-I-9813-4,4.fits'));
+      writeFiles(copy, { 'deepCoadd-results/HSC-G/9813/7,7/calexp-HSC-G-9813-7,7.fits': content, 'rerun/new/_parent': '../..' });
+      await eventually('the new patch', () => readdirSync(tract).includes('patch=70'));
+      expect(readFileSync(join(tract, 'patch=7,7/filter=HSC-G/deepCoadd_calexp.fits')).equals(content)).toBe(true);
+    } finally {
+      await mount.dispose();
+    }
   });
 
   describe('mounted over HTTP', () => {

@@ -1,11 +1,15 @@
-import { copyFileSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { asButlerfsError } from '../../common/errors.js';
+import type { Remote } from '../../proxy/contract.js';
+import { openSshRemote } from '../../proxy/ssh/open.js';
+import { hasApache, startApache } from '../../proxy/testing/apache.js';
 import { Database } from '../../registry/sqlite/driver.js';
 import type { Catalogue, DatasetRecord } from '../../registry/contract.js';
 import { hscMapper, indexGen2, writeFiles, type Indexed } from '../../test/support/gen2.js';
 import { Nginx } from '../../test/support/nginx.js';
+import { Sshd } from '../../test/support/sshd.js';
 import { removeDirectory, temporaryDirectory } from '../../test/support/temporary.js';
 import { usable } from './gen2-walk.js';
 
@@ -27,7 +31,7 @@ afterEach(() => {
   removeDirectory(place);
 });
 
-async function index(options: Parameters<typeof indexGen2>[2] = {}, source = root): Promise<Indexed> {
+async function index(options: Parameters<typeof indexGen2>[2] = {}, source: string | Remote = root): Promise<Indexed> {
   const indexed = await indexGen2(source, place, options);
   opened.push(indexed.catalogue);
   return indexed;
@@ -222,6 +226,37 @@ describe('the walk', () => {
     });
   });
 
+  /** Location and size of every dataset. */
+  const shown = (catalogue: Catalogue): string[] =>
+    catalogue
+      .typesOn(catalogue.searchPath())
+      .flatMap(({ name }) => datasets(catalogue, name).map(({ files: [file] }) => `${file!.location} ${file!.size}`));
+
+  test('finds the same behind SSH', async () => {
+    const sshd = await Sshd.start();
+    try {
+      sshd.welcome(place);
+      const files = { home: place, systemDirectory: place, environment: {} };
+      const remote = openSshRemote(new URL(sshd.urlOf(root)), { credentials: () => undefined, idleTimeout: 5_000, files });
+      expect(shown((await index({}, remote)).catalogue)).toEqual(shown((await index({ version: 2 })).catalogue));
+    } finally {
+      await sshd.stop();
+    }
+  });
+
+  test.runIf(hasApache())('takes no size that Apache rounds', async () => {
+    const names = ['4,4', '4,5'].map((patch) => coadd(patch, 'HSC-G'));
+    writeFiles(root, { [names[0]!]: 'x'.repeat(5_000), [names[1]!]: 'x'.repeat(900) });
+    chmodSync(root, 0o755);
+    const apache = await startApache(root, 'IndexOptions FancyIndexing');
+    try {
+      const { catalogue } = await index({}, apache.url);
+      expect(shown(catalogue).filter((line) => line.includes('HSC-G'))).toEqual([`${names[0]} null`, `${names[1]} 900`]);
+    } finally {
+      await apache.close();
+    }
+  });
+
   test('takes no name that is more than one component', () => {
     const names = ['a', '..', '.', '', 'a/b', '/etc', 'a\0', 'x'.repeat(256), 'ä'.repeat(128), '\ud800', 'y'.repeat(255)];
     const entries = names.map((name) => ({ name, kind: 'file' as const, size: 1, modified: null }));
@@ -362,8 +397,4 @@ describe('what a repository may hold', () => {
     expect(locations(catalogue, 'bias')).toEqual([`CALIB/${bias('022')}`]);
     for (const name of ['rerun/a', 'rerun/b']) expect(locations(catalogue, 'bias', [name])).toEqual([`rerun/a/CALIB/${bias('022')}`]);
   });
-});
-
-afterAll(() => {
-  for (const catalogue of opened) catalogue.close();
 });

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gen2 } from '../../mounts/formats/gen2.js';
 import { openRemote } from '../../proxy/assemble.js';
+import type { Remote } from '../../proxy/contract.js';
 import type { Catalogue } from '../../registry/contract.js';
 import { buildCatalogueFrom, openCatalogue } from '../../registry/open.js';
 import { openRepository } from '../../registry/reading.js';
@@ -11,7 +12,7 @@ import { openRepository } from '../../registry/reading.js';
 export const hscMapper = 'lsst.obs.hsc.hscMapper.HscMapper\n';
 
 /** Writes files below a directory, by path; directories that are missing are made. */
-export function writeFiles(root: string, files: Readonly<Record<string, string>>): void {
+export function writeFiles(root: string, files: Readonly<Record<string, string | Buffer>>): void {
   for (const [path, content] of Object.entries(files)) {
     const file = join(root, path);
     mkdirSync(dirname(file), { recursive: true });
@@ -27,10 +28,10 @@ export interface Indexed {
 }
 
 /**
- * Finds, walks and reads the repository at a directory or URL, as a mount does. `place` keeps what was listed, and the catalogue, whose number is `version`.
+ * Finds, walks and reads the repository at a directory or URL, as a mount does; a remote is closed. `place` keeps what was listed, and the catalogue, whose number is `version`.
  */
 export async function indexGen2(
-  source: string,
+  source: string | Remote,
   place: string,
   {
     version = 1,
@@ -38,13 +39,14 @@ export async function indexGen2(
     templateFile,
   }: { version?: number; signal?: AbortSignal; templateFile?: string } = {},
 ): Promise<Indexed> {
-  const remote = openRemote(source);
+  const remote = typeof source === 'string' ? openRemote(source) : source;
+  const repository = typeof source === 'string' ? source : source.url;
   const progress: string[] = [];
   const warnings: string[] = [];
   try {
-    const origin = { remote, directory: source.startsWith('/') ? source : undefined, templateFile };
+    const origin = { remote, directory: repository.startsWith('/') ? repository : undefined, templateFile };
     const found = await gen2.find(origin, signal);
-    if (found === undefined) throw new Error(`${source} is no Gen2 repository`);
+    if (found === undefined) throw new Error(`${repository} is no Gen2 repository`);
     const { reading, validator } = await found.prepare({
       origin,
       file: (what, extension) => join(place, `${what}-${version}.${extension}`),
@@ -53,9 +55,9 @@ export async function indexGen2(
       onProgress: (line) => progress.push(line),
     });
     const target = join(place, `catalogue-${version}.sqlite3`);
-    const reader = openRepository(reading, { repository: source, onWarning: (message) => warnings.push(message) });
+    const reader = openRepository(reading, { repository, onWarning: (message) => warnings.push(message) });
     try {
-      await buildCatalogueFrom({ reader, target, repository: source, validator, version });
+      await buildCatalogueFrom({ reader, target, repository, validator, version });
     } finally {
       await reader.close();
     }
