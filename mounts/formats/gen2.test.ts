@@ -210,6 +210,12 @@ describe('the walk', () => {
     expect(locations(catalogue, 'deepCoadd_calexp')).toHaveLength(83);
   });
 
+  test('begins again where what was kept is damaged', async () => {
+    writeFileSync(join(place, 'listing.sqlite3'), 'no database at all'.repeat(1_000));
+    const { catalogue } = await index({}, nginx.url);
+    expect(locations(catalogue, 'deepCoadd_calexp')).toHaveLength(2);
+  });
+
   test('passes by what it may not read, and says so', async () => {
     await nginx.restart({ directives: ['location /00533/HSC-R/corr/ { return 403; }'] });
     const { catalogue, progress } = await index({}, nginx.url);

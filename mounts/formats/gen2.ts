@@ -1,7 +1,7 @@
 /** Gen2 repositories: directories of files whose paths follow templates, with or without registries. */
 
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asButlerfsError, ButlerfsError } from '../../common/errors.js';
 import { downloadTo } from '../../proxy/download.js';
@@ -161,11 +161,34 @@ async function list(
   }: { readonly camera: Camera; readonly repositories: readonly Gen2Repository[]; readonly listingFile: string },
 ): Promise<void> {
   const layout = new RepositoryLayout(compileTemplates(camera), repositories);
-  const store = new ListingStore(listingFile);
   try {
-    await walk({ remote, layout, store, signal, onProgress });
-  } finally {
-    store.close();
+    const store = await openListing(listingFile);
+    try {
+      await walk({ remote, layout, store, signal, onProgress });
+    } finally {
+      store.close();
+    }
+  } catch (error) {
+    if (error instanceof ButlerfsError) throw error;
+    const isFull = error instanceof Error && 'code' in error && error.code === 'SQLITE_FULL';
+    throw new ButlerfsError(isFull ? 'cache-full' : 'cache-failed', {
+      what: 'what was listed',
+      where: listingFile,
+      why: error instanceof Error ? error.message : String(error),
+      advice: isFull ? 'free some space' : `remove ${listingFile}: it is made again`,
+      cause: error,
+    });
+  }
+}
+
+/** The store; a new one where the file is damaged, since everything in it can be listed again. */
+async function openListing(file: string): Promise<ListingStore> {
+  try {
+    return new ListingStore(file);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(String(error.code)))) throw error;
+    for (const suffix of ['', '-wal', '-shm']) await rm(file + suffix, { force: true });
+    return new ListingStore(file);
   }
 }
 
