@@ -62,6 +62,12 @@ export async function findStack(origin: RepositoryOrigin, signal: AbortSignal): 
   }
 }
 
+/** Whether a directory is a Gen2 repository. Of a link to a parent that leads outside a listing says nothing. */
+export async function isMarked({ directory }: RepositoryOrigin, path: string, entries: readonly RemoteEntry[]): Promise<boolean> {
+  if (entries.some((entry) => markers.includes(entry.name))) return true;
+  return directory !== undefined && (await readlink(join(directory, path, parentLink)).catch(() => undefined)) !== undefined;
+}
+
 class StackSearch {
   readonly #origin: RepositoryOrigin;
   readonly #signal: AbortSignal;
@@ -121,7 +127,7 @@ class StackSearch {
           const path = `${directory}/${name}`;
           const entries = await this.#list(path);
           if (entries === undefined) return;
-          if (entries.some((entry) => markers.includes(entry.name))) this.#found.set(path, { path, entries, parents: [] });
+          if (await isMarked(this.#origin, path, entries)) this.#found.set(path, { path, entries, parents: [] });
           else if (depth > 1) await this.#searchReruns(path, depth - 1);
         }),
       );

@@ -118,6 +118,18 @@ describe('parents', () => {
     expect(doc('rerun/b/run')).toContain('leads to ../gone, which is not there');
   });
 
+  test('that a link outside of the mount leads to are named, of the root and of a rerun', async () => {
+    writeFiles(root, { [`rerun/a/${coadd('5,5')}`]: 'a', [`rerun/b/${coadd('5,5')}`]: 'b' });
+    symlinkSync('../..', join(root, 'rerun/a/_parent'));
+    symlinkSync(place, join(root, 'rerun/b/_parent'));
+    await expect(index({}, join(root, 'rerun/a'))).rejects.toMatchObject({
+      code: 'unsupported-repository',
+      message: expect.stringMatching(/_parent leads to \.\.\/\.\., outside.*mount the directory that holds both/) as string,
+    });
+    const { catalogue } = await index({ version: 2 });
+    expect(catalogue.collections().find(({ name }) => name === 'rerun/b/run')?.doc).toContain('outside of what is mounted');
+  });
+
   test('that a server shows as directories are the repositories that they lead to', async () => {
     writeFiles(root, { [`rerun/a/${coadd('4,4')}`]: 'a', [`rerun/b/${coadd('5,5')}`]: 'b' });
     symlinkSync('../..', join(root, 'rerun/a/_parent'));

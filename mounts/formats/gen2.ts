@@ -22,7 +22,7 @@ import type { Remote, RemoteEntry } from '../../proxy/contract.js';
 import type { Camera, Gen2Repository, TemplateText } from '../../registry/open.js';
 import { displayName } from './contract.js';
 import type { FoundRepository, Preparation, PreparedRepository, RepositoryFormat, RepositoryOrigin } from './contract.js';
-import { findStack, mapperFile, markers, newConfiguration } from './gen2-stack.js';
+import { findStack, isMarked, mapperFile, markers, newConfiguration } from './gen2-stack.js';
 import { usable, walk } from './gen2-walk.js';
 import { readSmallText } from './text.js';
 
@@ -39,7 +39,7 @@ export const gen2: RepositoryFormat = {
   name: 'gen2',
   async find(origin, signal): Promise<FoundRepository | undefined> {
     const entries = await topEntries(origin, signal);
-    if (entries === undefined || !entries.some(({ name }) => markers.includes(name))) return undefined;
+    if (entries === undefined || !(await isMarked(origin, '', entries))) return undefined;
     const templates = await templateTexts(origin, entries, signal);
     const mapper = await configurationTexts(origin, entries, signal);
     return {
