@@ -368,6 +368,20 @@ describe('what a repository may hold', () => {
     expect(catalogue.repositoryFile(coadd('9,0'))).toBeDefined();
   });
 
+  test('two files of one visit have one data ID: the one that agrees with the visit is taken', async () => {
+    const raw = (field: string) => `${field}/2013-06-17/00533/HSC-R/HSC-0903334-022.fits`;
+    writeFiles(root, { [raw('A')]: 'a', [raw('B')]: 'b', '00533/HSC-I/corr/CORR-0903334-022.fits': 'wrong', [calexp]: 'right' });
+    const without = await index();
+    expect(locations(without.catalogue, 'raw')).toEqual([raw('A')]);
+    expect(locations(without.catalogue, 'calexp')).toEqual([calexp]);
+    registry(`create table raw (visit int, ccd int, filter, field, pointing int, dateObs, taiObs, expTime);
+      insert into raw values (903334, 22, 'HSC-R', 'B', 533, '2013-06-17', '2013-06-17', 30)`);
+    const { catalogue, warnings } = await index({ version: 2 });
+    expect(locations(catalogue, 'raw')).toEqual([raw('B')]);
+    expect(locations(catalogue, 'calexp')).toEqual([calexp]);
+    expect(warnings).toEqual([expect.stringContaining('HSC-I/corr'), expect.stringContaining(raw('A'))]);
+  });
+
   test('its own templates, and those of the configuration after them', async () => {
     const skyMap = '{name: small, columns: 3, rows: 3, tracts: 9}';
     writeFiles(root, {

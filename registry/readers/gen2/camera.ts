@@ -24,7 +24,7 @@ import { ButlerfsError } from '../../../common/errors.js';
 import { didYouMean, nearestNames } from '../../../common/nearest.js';
 import { parseUniverse } from '../../universe.js';
 import { hsc } from './cameras/hsc.js';
-import type { Camera, Template } from './contract.js';
+import type { Camera, FieldName, Template } from './contract.js';
 import { dimensionsOfFields, fieldOf } from './fields.js';
 import { compileTemplates } from './matcher.js';
 import { compileTemplate, TemplateFault } from './template.js';
@@ -201,7 +201,7 @@ const universe = parseUniverse(gen2Universe);
 
 /** A template whose paths give every dimension of it. */
 function checked(template: Template, place: string): Template {
-  let fields: readonly string[];
+  let fields: readonly FieldName[];
   try {
     ({ fields } = compileTemplate(template));
   } catch (error) {
@@ -222,6 +222,18 @@ function checked(template: Template, place: string): Template {
     const why =
       field === undefined ? `no field of a path gives ${dimension}` : `its path has no field %(${field}), which gives ${dimension}`;
     throw new ButlerfsError('configuration', { what: place, why, advice: `the path is '${template.path}'` });
+  }
+  const own = new Set(universe.group(template.dimensions).required.map(fieldOf));
+  const ofVisit = own.has('visit') ? ['filter', 'pointing', 'field', 'dateObs'] : [];
+  const free = fields.find(
+    (field) => !own.has(field) && !ofVisit.includes(field) && !(field === 'calibDate' && template.root === 'calibrations'),
+  );
+  if (free !== undefined) {
+    throw new ButlerfsError('configuration', {
+      what: place,
+      why: `no dimension of it comes from the field %(${free}) of its path, so that several files would have one data ID`,
+      advice: `the path is '${template.path}'`,
+    });
   }
   if (template.validity !== undefined && (template.root !== 'calibrations' || !fields.includes('calibDate'))) {
     throw new ButlerfsError('configuration', {

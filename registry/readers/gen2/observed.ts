@@ -48,9 +48,13 @@ function nominalBand(camera: Camera, filter: string): string {
   return Object.hasOwn(camera.filters, filter) ? camera.filters[filter]! : filter;
 }
 
+const visitFields = ['filter', 'pointing', 'field', 'dateObs'] as const;
+
 export class Observed {
   readonly #camera: Camera;
+  /** What registries and, after them, the paths of raw files say; what other paths say holds where these say nothing. */
   readonly #visits = new Map<number, VisitFacts>();
+  readonly #fromProducts = new Map<number, VisitFacts>();
   readonly #filters = new Set<string>();
   readonly #coaddFilters = new Set<string>();
   /** Patches by tract. */
@@ -79,7 +83,7 @@ export class Observed {
     if (typeof visit !== 'number') return;
     // The filter in the path of a warp is that of the coadd that it was made for.
     const own = dimensions.includes('patch') || filter === undefined ? undefined : String(filter);
-    this.#merge(visit, {
+    this.#merge(dimensions.includes('exposure') ? this.#visits : this.#fromProducts, visit, {
       filter: own,
       pointing: typeof pointing === 'number' ? pointing : null,
       dateObs: typeof dateObs === 'string' ? dateObs : null,
@@ -91,23 +95,39 @@ export class Observed {
   addVisit({ visit, ...facts }: Partial<RawRow> & Pick<RawRow, 'visit' | 'filter'>): void {
     this.#filters.add(facts.filter);
     if (facts.ccd !== undefined) this.#detectors.add(facts.ccd);
-    this.#merge(visit, facts);
+    this.#merge(this.#visits, visit, facts);
   }
 
   addFilter(filter: string): void {
     this.#filters.add(filter);
   }
 
-  #merge(visit: number, { filter, field, pointing, dateObs, taiObs, proposal, exposureTime }: Partial<VisitFacts>): void {
-    const known = this.#visits.get(visit) ?? {};
-    if (filter !== undefined) known.filter ??= filter;
-    known.field ??= field ?? null;
-    known.pointing ??= pointing ?? null;
-    known.dateObs ??= dateObs ?? null;
-    known.taiObs ??= taiObs ?? null;
-    known.proposal ??= proposal ?? null;
-    known.exposureTime ??= exposureTime ?? null;
-    this.#visits.set(visit, known);
+  /** What is said first holds. */
+  #merge(visits: Map<number, VisitFacts>, visit: number, facts: VisitFacts): void {
+    const known = visits.get(visit) ?? {};
+    known.filter ??= facts.filter;
+    known.field ??= facts.field ?? null;
+    known.pointing ??= facts.pointing ?? null;
+    known.dateObs ??= facts.dateObs ?? null;
+    known.taiObs ??= facts.taiObs ?? null;
+    known.proposal ??= facts.proposal ?? null;
+    known.exposureTime ??= facts.exposureTime ?? null;
+    visits.set(visit, known);
+  }
+
+  /** Ends the first pass. */
+  finish(): void {
+    for (const [visit, facts] of this.#fromProducts) this.#merge(this.#visits, visit, facts);
+    this.#fromProducts.clear();
+  }
+
+  /**
+   * Whether a path says of its visit what is known of it: a visit has one filter, one pointing, one field and one date, by which Gen2 finds its files. After
+   * {@link finish}.
+   */
+  agrees({ template: { dimensions }, fields }: LocatedDataset): boolean {
+    const facts = typeof fields.visit === 'number' && !dimensions.includes('patch') ? this.#visits.get(fields.visit) : undefined;
+    return facts === undefined || visitFields.every((name) => fields[name] === undefined || fields[name] === (facts[name] ?? fields[name]));
   }
 
   bands(): CoaddBands {

@@ -38,6 +38,18 @@ interface RegisteredDataset {
   readonly location: string;
 }
 
+/** A dataset with its file. */
+interface LocatedFile extends RegisteredDataset {
+  readonly file: ListedFile;
+  readonly dataId: readonly DataIdValue[];
+}
+
+/** What the first pass found out. */
+interface Known {
+  readonly bands: CoaddBands;
+  readonly observed: Observed;
+}
+
 interface CertifiedCalibration extends RegisteredDataset {
   readonly validity: Validity;
 }
@@ -75,6 +87,7 @@ class Gen2Reader implements LocalReader {
     const runs = new Map<string, string>();
     this.#observeRegistries(observed, runs);
     yield* this.#otherFiles(observed, runs);
+    observed.finish();
     const bands = observed.bands();
     const collections = new Gen2Collections(repositories, runs);
     yield* collections.records();
@@ -90,8 +103,9 @@ class Gen2Reader implements LocalReader {
       };
     }
     yield* observed.records(bands);
-    yield* this.#datasets(collections, bands);
-    yield* this.#memberships(collections, bands);
+    this.#warnOfStrays(observed);
+    yield* this.#datasets(collections, { bands, observed });
+    yield* this.#memberships(collections, { bands, observed });
   }
 
   cursor(): null {
@@ -141,16 +155,29 @@ class Gen2Reader implements LocalReader {
     return `sky map ${name} has ${columns} by ${rows} patches in a tract, and none is ${fields.patch ?? ''}`;
   }
 
-  /** Every dataset that has a file, and its data ID. */
-  *#located(
-    bands: CoaddBands,
-  ): IterableIterator<{ dataset: LocatedDataset; file: ListedFile; location: string; dataId: readonly DataIdValue[] }> {
+  /** Every file that is a dataset. */
+  *#files(): IterableIterator<{ readonly dataset: LocatedDataset; readonly file: ListedFile; readonly location: string }> {
     for (const file of this.#store.files()) {
       const located = this.#layout.directory(file.directory);
       const dataset = located === undefined ? undefined : this.#layout.dataset(located, file.name);
-      const dataId = dataset === undefined ? undefined : this.#dataId(dataset, bands);
-      if (dataset === undefined || dataId === undefined) continue;
-      yield { dataset, file, location: locationOf(file.directory, file.name), dataId };
+      if (dataset !== undefined) yield { dataset, file, location: locationOf(file.directory, file.name) };
+    }
+  }
+
+  /** Two files of one visit may claim one data ID: those that say otherwise of the visit than what is known of it Gen2 would not find. */
+  #warnOfStrays(observed: Observed): void {
+    if (this.#options.onWarning === undefined) return;
+    for (const { dataset, location } of this.#files()) {
+      if (!observed.agrees(dataset))
+        this.#warn(`${location} is left out: visit ${dataset.fields.visit ?? ''} has another filter, pointing, field or date`);
+    }
+  }
+
+  /** Every dataset that has a file, and its data ID. */
+  *#located({ bands, observed }: Known): IterableIterator<LocatedFile> {
+    for (const one of this.#files()) {
+      const dataId = observed.agrees(one.dataset) ? this.#dataId(one.dataset, bands) : undefined;
+      if (dataId !== undefined) yield { ...one, dataId };
     }
   }
 
@@ -170,7 +197,7 @@ class Gen2Reader implements LocalReader {
     return calibrationRunName(base, fields.calibDate === undefined ? undefined : String(fields.calibDate));
   }
 
-  *#datasets(collections: Gen2Collections, bands: CoaddBands): IterableIterator<RepositoryRecord> {
+  *#datasets(collections: Gen2Collections, known: Known): IterableIterator<RepositoryRecord> {
     const record = (dataset: LocatedDataset, location: string, files: readonly StoredFile[]): RepositoryRecord => ({
       kind: 'dataset',
       uuid: uuidOf(dataset.template.type, location),
@@ -179,40 +206,40 @@ class Gen2Reader implements LocalReader {
       ingested: null,
       files,
     });
-    for (const { dataset, file, location } of this.#located(bands)) {
+    for (const { dataset, file, location } of this.#located(known)) {
       const extension = extensionOf(location);
       yield record(dataset, location, [{ component: null, location, member: null, size: file.size, checksum: null, extension }]);
     }
-    for (const { dataset, location } of this.#registeredOnly(bands)) yield record(dataset, location, []);
+    for (const { dataset, location } of this.#registeredOnly(known)) yield record(dataset, location, []);
   }
 
-  *#memberships(collections: Gen2Collections, bands: CoaddBands): IterableIterator<RepositoryRecord> {
+  *#memberships(collections: Gen2Collections, known: Known): IterableIterator<RepositoryRecord> {
     const record = (dataset: LocatedDataset, location: string, dataId: readonly DataIdValue[]) => ({
       kind: 'membership' as const,
       uuid: uuidOf(dataset.template.type, location),
       type: this.#typeIds.get(dataset.template.type)!,
       dataId,
     });
-    for (const { dataset, location, dataId } of this.#located(bands)) {
+    for (const { dataset, location, dataId } of this.#located(known)) {
       yield { ...record(dataset, location, dataId), collection: collections.id(this.#runOf(dataset)), validity: null };
     }
-    for (const { dataset, location, dataId } of this.#registeredOnly(bands)) {
+    for (const { dataset, location, dataId } of this.#registeredOnly(known)) {
       yield { ...record(dataset, location, dataId), collection: collections.id(this.#runOf(dataset)), validity: null };
     }
     for (const { dataset, location, validity } of this.#certified) {
-      const dataId = this.#dataId(dataset, bands);
+      const dataId = this.#dataId(dataset, known.bands);
       if (dataId === undefined) continue;
       yield { ...record(dataset, location, dataId), collection: collections.id(calibrationName(dataset.base)), validity };
     }
   }
 
   /** Datasets that a registry knows and whose files were not listed; some may come twice. */
-  *#registeredOnly(bands: CoaddBands): IterableIterator<{ dataset: LocatedDataset; location: string; dataId: readonly DataIdValue[] }> {
+  *#registeredOnly({ bands, observed }: Known): IterableIterator<RegisteredDataset & { readonly dataId: readonly DataIdValue[] }> {
     for (const rows of [this.#rawRows(), this.#certified]) {
       for (const { dataset, location } of rows) {
         const slash = location.lastIndexOf('/');
         if (this.#store.file(location.slice(0, Math.max(0, slash)), location.slice(slash + 1)) !== undefined) continue;
-        const dataId = this.#dataId(dataset, bands);
+        const dataId = observed.agrees(dataset) ? this.#dataId(dataset, bands) : undefined;
         if (dataId !== undefined) yield { dataset, location, dataId };
       }
     }

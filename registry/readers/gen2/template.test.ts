@@ -165,6 +165,7 @@ templates:
     ['templates:\n  a: {path: "x/%d.fits", dimensions: []}', /begins no field/],
     ['templates:\n  a: {path: "../x.fits", dimensions: []}', /empty component, '.' or '..'/],
     ['templates:\n  a: {path: "/x.fits", dimensions: []}', /empty component/],
+    ['templates:\n  a: {path: "%(field)s/%(tract)d", dimensions: [tract]}', /no dimension of it comes from the field %\(field\)/],
     ['templates:\n  a: {dimensions: []}', /:2, template 'a': it has no 'path'/],
     ['templates:\n  a: {path: x, dimensions: [], validity: [ccd]}', /needs 'root: calibrations'/],
     ['templates:\n  "a/b": {path: x, dimensions: []}', /a dataset type is letters/],
