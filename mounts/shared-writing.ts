@@ -116,7 +116,7 @@ export async function importSource(catalogue: SharedCatalogue, source: string, s
     const from = { remote, directory: parsed.isDirectory ? parsed.repository : undefined, catalogue: origin };
     const found = await findRepository(from, signal);
     const file = (what: string, extension: string): string => join(temporary, `${what}.${extension}`);
-    const { reading } = await found.prepare({ origin: from, file, signal, onProgress });
+    const { reading } = await found.prepare({ origin: from, file, kept: file, signal, onProgress });
     const reader = await openRepository(reading, { repository: displayName(from), onWarning });
     try {
       const target = open(root);

@@ -55,7 +55,7 @@ export async function indexGen2(
       onProgress: (line) => progress.push(line),
     });
     const target = join(place, `catalogue-${version}.sqlite3`);
-    const reader = openRepository(reading, { repository, onWarning: (message) => warnings.push(message) });
+    const reader = await openRepository(reading, { repository, onWarning: (message) => warnings.push(message) });
     try {
       await buildCatalogueFrom({ reader, target, repository, validator, version });
     } finally {
