@@ -31,7 +31,7 @@ afterEach(() => {
 
 /** Updates without end: the cursor is the number of datasets so far. */
 const program = (): string => `
-  import { updateCatalogue } from ${JSON.stringify(pathToFileURL(join(projectDirectory(), 'dist/registry/open.js')).href)};
+  import { updateCatalogue } from ${JSON.stringify(pathToFileURL(join(projectDirectory(), 'build/registry/open.js')).href)};
   let end;
   const changes = function* (cursor) {
     const first = Number(cursor);
