@@ -178,7 +178,7 @@ export class ContentRows {
     const columns = ['key', 'uuid', 'type', 'run', 'ingested', 'shape', 'location', 'size', 'checksum', 'extension', 'shared'];
     const row = [key, Buffer.from(uuid, 'hex'), type, run, ingested, ...inRow(files), 0];
     if (this.insert('dataset', columns).run(row).changes === 0) return false;
-    if (!isPlain(files)) this.addFiles(key, files);
+    if (!isPlain(files)) this.#addFiles(key, files);
     return true;
   }
 
@@ -192,10 +192,10 @@ export class ContentRows {
         .set({ shape, location, size, checksum, extension, shared: sql.lit(0) })
         .where('key', '=', which!),
     ).run([...inRow(files), key]);
-    if (!isPlain(files)) this.addFiles(key, files);
+    if (!isPlain(files)) this.#addFiles(key, files);
   }
 
-  private addFiles(dataset: number, files: readonly StoredFile[]): void {
+  #addFiles(dataset: number, files: readonly StoredFile[]): void {
     const columns = ['dataset', 'component', 'location', 'member', 'size', 'checksum', 'extension', 'shared'];
     const insert = this.insert('dataset_file', columns);
     for (const { component, location, member, size, checksum, extension } of files) {

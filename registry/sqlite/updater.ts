@@ -6,7 +6,6 @@ import { ContentRows, digestOf } from './content.js';
 import type { MembershipState } from './content.js';
 import type { Database } from './driver.js';
 import { FileTotals } from './file-totals.js';
-import { joinRecords, planImplied } from './implied.js';
 import { readInformation, writeInformation } from './information.js';
 import type { StoredInformation } from './information.js';
 import { KnownRows } from './known.js';
@@ -24,6 +23,7 @@ import {
 import { slots } from './statements.js';
 import { CatalogueStructure } from './structure.js';
 import { refreshGovernors } from './summary.js';
+import { refreshImplied } from './refresh-implied.js';
 import { TouchLog } from './touched.js';
 import type { CatalogueFacts } from './writer.js';
 
@@ -181,7 +181,7 @@ export class CatalogueUpdater {
       this.#content.addRecord(change);
       this.#content.forgetMembershipInserts();
       this.#recordsChanged = true;
-      this.#refreshImplied(name, fields);
+      this.#refreshImplied(change);
       return;
     }
     if (Object.keys(fields).some((field) => !known.fields.includes(field))) throw notInPlace(`records of '${name}' have other fields`);
@@ -200,48 +200,11 @@ export class CatalogueUpdater {
       .run(known.fields.map((field) => fields[field] ?? null));
     if (changes === 0) return;
     this.#recordsChanged = true;
-    this.#refreshImplied(name, fields);
+    this.#refreshImplied(change);
   }
 
-  /** Memberships take the values of implied dimensions from records: those that a new or changed record determines get them again. */
-  #refreshImplied(name: string, fields: Change<'dimension'>['fields']): void {
-    const { memberships, universe, records } = this.#content;
-    const element = universe.element(name)!;
-    for (const { table, group, number } of memberships.values()) {
-      const required = group.required.map((dimension) => sql.ref(`m.${dimensionColumn(dimension)}`));
-      const plan = planImplied(universe, group, new Set(records.keys()), required);
-      if (group.implied.length === 0 || !plan.joins.some((join) => join.element === name)) continue;
-      const keys = element.required.filter((dimension) => group.required.includes(dimension) || group.implied.includes(dimension));
-      const direct = keys.filter((dimension) => group.required.includes(dimension));
-      const [type, collection, ...values] = slots(2 + direct.length);
-      const update = this.#content.statement(`implied ${table} ${name}`, () => {
-        const where = direct.map((dimension, index) => sql` and m.${sql.ref(dimensionColumn(dimension))} = ${values[index]}`);
-        const columns = group.implied.map((dimension) => sql.ref(dimensionColumn(dimension)));
-        const renamed = plan.values.map((value, index) => sql`${value} as ${sql.ref(`value_${index}`)}`);
-        const differs = columns.map((column, index) => sql`t.${column} is not n.${sql.ref(`value_${index}`)}`);
-        const sets = columns.map((column, index) => sql`${column} = n.${sql.ref(`value_${index}`)}`);
-        return sql`update ${sql.table(table)} as t set ${sql.join(sets)}
-          from (select m.id, ${sql.join(renamed)} from ${sql.table(table)} as m${joinRecords(plan)}
-            where m.dataset_type = ${type} and m.collection = ${collection}${sql.join(where, sql``)}) as n
-          where t.id = n.id and (${sql.join(differs, sql` or `)})`;
-      });
-      const pairs = this.#content.statement(
-        `pairs ${number}`,
-        () => sql`
-        select dataset_type, collection from collection_type where dataset_type in (select id from dataset_type where membership = ${sql.lit(number)})`,
-      );
-      const given = direct.map((dimension) => fields[recordField(element, dimension)]);
-      for (const [typeId, collectionId] of [...pairs.all(), ...this.#newPairs(number)] as [number, number][]) {
-        if (update.run([typeId, collectionId, ...given]).changes > 0) this.#touches.all(typeId, collectionId);
-      }
-    }
-  }
-
-  /** Pairs of type and collection that came with this update. */
-  #newPairs(number: number): [number, number][] {
-    return [...this.#counts.values()]
-      .filter(({ type }) => this.#content.types.get(type)?.number === number)
-      .map(({ type, collection }) => [type, collection]);
+  #refreshImplied(change: Change<'dimension'>): void {
+    refreshImplied(this.#content, change, [...this.#counts.values()], (type, collection) => this.#touches.all(type, collection));
   }
 
   #find(uuid: string): DatasetState | undefined {

@@ -115,7 +115,7 @@ class AttachedRegistry implements AttachedRepository {
   }
 
   fileRecords(): number {
-    return Number(this.#parts.source.all(`select count(*) from ${this.#parts.source.table(this.#store.table)}`)[0]![0]);
+    return this.#parts.source.rowCount(this.#store.table);
   }
 
   composites(): string {

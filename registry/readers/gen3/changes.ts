@@ -13,7 +13,7 @@
  */
 
 import type { KnownContent, RepositoryChange, RepositoryRecord } from '../../contract.js';
-import { countRows, cursorOf, parseCursor, placeIn } from './cursor.js';
+import { cursorOf, parseCursor, placeIn } from './cursor.js';
 import { datasetOf, structureRecords } from './reader.js';
 import type { Gen3Parts } from './reader.js';
 import { membershipOf, membershipQuery, recordOf } from './rows.js';
@@ -113,7 +113,7 @@ class Gen3Changes {
     const { last, count, isEnd } = this.#place(table);
     if (!isEnd) return undefined;
     const [[came]] = this.#source.all(`select count(*) from ${this.#source.table(table)} where rowid > ${last}`) as unknown as [[bigint]];
-    return count + Number(came) - countRows(this.#source, table);
+    return count + Number(came) - this.#source.rowCount(table);
   }
 
   #lostFiles(): number | undefined {

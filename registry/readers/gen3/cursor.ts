@@ -57,7 +57,7 @@ function growingTables({ source, universe, configuration }: Gen3Parts): string[]
 }
 
 function marksOf(source: RegistrySource, table: string): TableMark[] {
-  const total = countRows(source, table);
+  const total = source.rowCount(table);
   const marks: TableMark[] = [];
   for (let back = 0; back <= farthestMark && back < total; back = back === 0 ? 1 : 2 * back) {
     const [row] = source.all(`select rowid from ${source.table(table)} order by rowid desc limit 1 offset ${back}`);
@@ -75,10 +75,6 @@ export function placeIn(
 ): (TableMark & { readonly isEnd: boolean }) | undefined {
   const index = marks.findIndex(({ last, digest: text }) => rowDigest(source, table, last) === text);
   return index < 0 ? undefined : { ...marks[index]!, isEnd: index === 0 };
-}
-
-export function countRows(source: RegistrySource, table: string): number {
-  return Number(source.all(`select count(*) from ${source.table(table)}`)[0]![0]);
 }
 
 /** Of the row with that number; of none where it is missing. */

@@ -48,6 +48,7 @@ export class RegistrySource {
   readonly #schema: string;
   /** Columns by table. */
   readonly #tables = new Map<string, ReadonlySet<string>>();
+  readonly #counts = new Map<string, number>();
 
   /** Takes the database over, in which the registry is the schema of that name. Throws as {@link openRegistry} does, or SQLite's own errors. */
   constructor(database: Database, schema: string, where: string) {
@@ -92,6 +93,16 @@ export class RegistrySource {
 
   hasTable(name: string): boolean {
     return this.#tables.has(name);
+  }
+
+  /** Counted once: what is read is one version. */
+  rowCount(table: string): number {
+    let count = this.#counts.get(table);
+    if (count === undefined) {
+      const [row] = this.all(`select count(*) from ${this.table(table)}`);
+      this.#counts.set(table, (count = Number(row![0])));
+    }
+    return count;
   }
 
   columns(table: string): readonly string[] {
