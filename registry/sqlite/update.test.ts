@@ -103,6 +103,10 @@ const repositoryArbitrary: fc.Arbitrary<MadeRepository> = fc
     return { datasets, collections: hasRun2 ? [1, 2, 3, 4, 5] : [1, 3, 4, 5], chained, bands };
   });
 
+function withStructureOf({ collections, chained }: MadeRepository, { datasets, bands }: MadeRepository): MadeRepository {
+  return { datasets: new Map([...datasets].filter(([, { run }]) => collections.includes(run))), collections, chained, bands };
+}
+
 const kinds = ['RUN', 'RUN', 'TAGGED', 'CALIBRATION', 'CHAINED'] as const;
 
 function structureOf({ collections, chained }: MadeRepository): RepositoryRecord[] {
@@ -167,7 +171,12 @@ function textOf(record: RepositoryRecord): string {
 describe('a catalogue updated in place', () => {
   it('answers as one that is built anew, and tells all that was touched', { timeout: 60_000 }, async () => {
     await fc.assert(
-      fc.asyncProperty(repositoryArbitrary, repositoryArbitrary, repositoryArbitrary, async (first, second, third) => {
+      fc.asyncProperty(repositoryArbitrary, repositoryArbitrary, repositoryArbitrary, fc.boolean(), async (first, other, last, alike) => {
+        // With other collections anything counts as touched: half of the time they stay.
+        const [second, third] = [other, last].map((each) => (alike ? withStructureOf(first, each) : each)) as [
+          MadeRepository,
+          MadeRepository,
+        ];
         const target = build([...structureOf(first), ...contentOf(first)]);
         const before = openCatalogue(target)!;
         try {
@@ -240,6 +249,9 @@ describe('a catalogue updated in place', () => {
     const next = opened(target, (catalogue) => catalogue.datasetTypes().map((type) => catalogue.fingerprint(type)));
     expect(next[0]).not.toBe(fingerprints[0]);
     expect(next[1]).toBe(fingerprints[1]);
+    // Another file touches it wherever it stands.
+    await update(target, [dataset(1, { files: [fileAt('run/other.fits')] })], 5);
+    expect(touched(4)!.types.get('calexp')).toEqual({ dataIds: [['HSC', 1, 1]], collections: new Set(['run', 'tag']) });
   });
 });
 
