@@ -2,9 +2,11 @@
 
 import { abortable, interrupted, longLivedController } from '../../common/deadline.js';
 import { asButlerfsError, ButlerfsError } from '../../common/errors.js';
+import type { SftpChannel } from './channel.js';
 import type { HostName, SshFiles } from './config.js';
 import type { Connected } from './connect.js';
 import { printable } from './printable.js';
+import { findSsh, openProgram } from './program.js';
 import { SftpSession, type RequestOptions } from './sftp.js';
 import type { ClientChannel } from 'ssh2';
 
@@ -13,11 +15,16 @@ export interface LinkSettings {
   readonly idleTimeout: number;
   /** The password for a user at a host, where one was configured. */
   readonly password: (host: { readonly host: string; readonly port: number; readonly user: string }) => string | undefined;
+  /** Whether the configuration has a password for the host: then ssh(1), which takes none, is not tried. */
+  readonly hasPassword?: boolean | undefined;
   readonly files?: SshFiles | undefined;
 }
 
 /** Milliseconds for which a refusal counts: a host that bans who knocks too often must not hear from every reader. */
 const REFUSAL_COUNTS = 5_000;
+
+/** Milliseconds for which ssh(1) is not tried again where it did not get in. */
+const PROGRAM_PAUSE = 30_000;
 
 /** Failures that another attempt does not cure soon. */
 const REFUSALS: readonly string[] = ['remote-forbidden', 'configuration', 'unsupported'];
@@ -28,6 +35,7 @@ export class Link {
   readonly #closing = longLivedController();
   #session: SftpSession | undefined;
   #connecting: Promise<SftpSession> | undefined;
+  #withoutProgramUntil = -Infinity;
   #refusal: { readonly error: ButlerfsError; readonly until: number } | undefined;
 
   constructor(name: HostName, settings: LinkSettings) {
@@ -53,6 +61,30 @@ export class Link {
   }
 
   async #connect(): Promise<SftpSession> {
+    return (await this.#connectByProgram()) ?? (await this.#connectByLibrary());
+  }
+
+  /**
+   * Through ssh(1); undefined where that is not here, or does not get in. Then the library tries, which can give passwords, and which can say why nobody is let in
+   * and what to do about it.
+   */
+  async #connectByProgram(): Promise<SftpSession | undefined> {
+    const { idleTimeout, files, hasPassword } = this.#settings;
+    const isTried = files !== undefined || hasPassword === true || performance.now() < this.#withoutProgramUntil;
+    const program = isTried ? undefined : findSsh();
+    if (program === undefined) return undefined;
+    const channel = openProgram(program, this.#name, { timeout: idleTimeout });
+    try {
+      return await this.#begin(channel, () => channel.close());
+    } catch (error) {
+      channel.close();
+      if (this.#closing.signal.aborted) throw error;
+      this.#withoutProgramUntil = performance.now() + PROGRAM_PAUSE;
+      return undefined;
+    }
+  }
+
+  async #connectByLibrary(): Promise<SftpSession> {
     const { idleTimeout, files, password } = this.#settings;
     const { signal } = this.#closing;
     let connected: Connected | undefined;
@@ -66,10 +98,10 @@ export class Link {
         password: ({ alias, port, user }) => password({ host: alias, port, user }),
       });
       const { client, close } = connected;
-      const what = `opening SFTP at ${this.#name.host}`;
       const channel = await new Promise<ClientChannel>((resolve, reject) => {
         const fail = (why: string, cause?: unknown): void => {
-          reject(new ButlerfsError('remote-failed', { what, why, advice: 'the server must offer the subsystem sftp', cause }));
+          const advice = 'the server must offer the subsystem sftp';
+          reject(new ButlerfsError('remote-failed', { what: this.#what, why, advice, cause }));
         };
         const timer = setTimeout(() => fail(`no answer for ${idleTimeout / 1000} s`), idleTimeout);
         client.once('close', () => fail('the connection was closed'));
@@ -79,20 +111,9 @@ export class Link {
           else resolve(channel);
         });
       });
-      const session = await SftpSession.start(channel, idleTimeout, {
-        what,
-        signal,
-        onEnd: () => {
-          if (this.#session === session) this.#session = undefined;
-          close();
-        },
-      });
-      client.once('close', () => session.end(new ButlerfsError('remote-failed', { what, why: 'the connection was closed' })));
-      if (signal.aborted) {
-        session.end(interrupted(what, signal.reason));
-        throw interrupted(what, signal.reason);
-      }
-      this.#session = session;
+      const session = await this.#begin(channel, close);
+      const why = 'the connection was closed';
+      client.once('close', () => session.end(new ButlerfsError('remote-failed', { what: this.#what, why })));
       return session;
     } catch (error) {
       connected?.close();
@@ -100,6 +121,29 @@ export class Link {
       if (REFUSALS.includes(failure.code)) this.#refusal = { error: failure, until: performance.now() + REFUSAL_COUNTS };
       throw failure;
     }
+  }
+
+  get #what(): string {
+    return `opening SFTP at ${this.#name.host}`;
+  }
+
+  /** The session that others get from now on, once the server has said its first words. `close` is called when it ends. */
+  async #begin(channel: SftpChannel, close: () => void): Promise<SftpSession> {
+    const { signal } = this.#closing;
+    const session: SftpSession = await SftpSession.start(channel, this.#settings.idleTimeout, {
+      what: this.#what,
+      signal,
+      onEnd: () => {
+        if (this.#session === session) this.#session = undefined;
+        close();
+      },
+    });
+    if (signal.aborted) {
+      session.end(interrupted(this.#what, signal.reason));
+      throw interrupted(this.#what, signal.reason);
+    }
+    this.#session = session;
+    return session;
   }
 }
 

@@ -7,6 +7,8 @@ import type { SshFiles } from './config.js';
 import type { LinkSettings } from './link.js';
 import { parseSshUrl, sshRemote } from './remote.js';
 
+const DEFAULT_PORT = 22;
+
 export interface SshOpenSettings {
   readonly credentials: CredentialLookup;
   /** Milliseconds without progress after which an attempt is given up. */
@@ -25,7 +27,8 @@ export function openSshRemote(source: URL, { credentials, idleTimeout, files }: 
   };
   // Only to tell links apart: whoever logs in otherwise does not share one.
   const digest = own === undefined ? undefined : createHash('sha256').update(own).digest('hex');
-  return sshRemote(root, { idleTimeout, password, files, credential: digest });
+  const hasPassword = own !== undefined || configured(credentials, root.host, root.port ?? DEFAULT_PORT) !== undefined;
+  return sshRemote(root, { idleTimeout, password, hasPassword, files, credential: digest });
 }
 
 /** The configuration's password for this user at this host. Others, as netrc's, were given for other protocols. */
@@ -33,9 +36,18 @@ function configuredPassword(
   credentials: CredentialLookup,
   { host, port, user }: Parameters<LinkSettings['password']>[0],
 ): string | undefined {
+  const found = configured(credentials, host, port);
+  return found?.username === user ? found.password : undefined;
+}
+
+/** Who the configuration says to be at a host. */
+function configured(
+  credentials: CredentialLookup,
+  host: string,
+  port: number,
+): { readonly username: string; readonly password: string } | undefined {
   const url = `ssh://${host.includes(':') ? `[${host}]` : host}:${port}`;
   if (!URL.canParse(url)) return undefined;
   const found = credentials(new URL(url));
-  if (found?.kind !== 'basic' || found.source !== 'configuration' || found.scheme !== undefined) return undefined;
-  return found.username === user ? found.password : undefined;
+  return found?.kind === 'basic' && found.source === 'configuration' && found.scheme === undefined ? found : undefined;
 }

@@ -2,7 +2,6 @@
 
 import { duplexPair, type Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ClientChannel } from 'ssh2';
 import type { ButlerfsError } from '../../common/errors.js';
 import { eventually } from '../../test/support/temporary.js';
 import { pattern } from '../testing/conformance.js';
@@ -40,7 +39,7 @@ async function sessionWith(
   });
   end = () => client.destroy();
   const ends: ButlerfsError[] = [];
-  const session = await SftpSession.start(channel as unknown as ClientChannel, idleTimeout, { what, onEnd: (why) => ends.push(why) });
+  const session = await SftpSession.start(channel, idleTimeout, { what, onEnd: (why) => ends.push(why) });
   return { session, ends };
 }
 

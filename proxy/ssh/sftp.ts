@@ -1,8 +1,8 @@
 /** An SFTP session: requests that are answered in any order, over one channel. */
 
-import type { ClientChannel } from 'ssh2';
 import { interrupted } from '../../common/deadline.js';
 import { ButlerfsError } from '../../common/errors.js';
+import type { SftpChannel } from './channel.js';
 import { Pace } from './pace.js';
 import { printable } from './printable.js';
 import {
@@ -58,7 +58,7 @@ const LONGEST_PACKET = 1024 * 1024;
  * arrives for the idle time (the session is ended then), and `interrupted`.
  */
 export class SftpSession {
-  readonly #channel: ClientChannel;
+  readonly #channel: SftpChannel;
   readonly #idleTimeout: number;
   readonly #waiting = new Map<number, Waiting>();
   readonly #splitter = new PacketSplitter(LONGEST_PACKET, (packet) => this.#receive(packet));
@@ -71,7 +71,7 @@ export class SftpSession {
   pace = new Pace(READ_LIMIT);
 
   /** `onEnd` hears once why the session ended. */
-  private constructor(channel: ClientChannel, idleTimeout: number, onEnd: (why: ButlerfsError) => void) {
+  private constructor(channel: SftpChannel, idleTimeout: number, onEnd: (why: ButlerfsError) => void) {
     this.#channel = channel;
     this.#idleTimeout = idleTimeout;
     this.#onEnd = onEnd;
@@ -93,7 +93,7 @@ export class SftpSession {
 
   /** Speaks the first words on a channel of the subsystem. */
   static async start(
-    channel: ClientChannel,
+    channel: SftpChannel,
     idleTimeout: number,
     options: RequestOptions & { readonly onEnd: (why: ButlerfsError) => void },
   ): Promise<SftpSession> {
