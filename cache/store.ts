@@ -1,6 +1,5 @@
 /** The cache: what is here is served, what is not is fetched once for all who want it. */
 
-import { rmSync } from 'node:fs';
 import { interrupted } from '../common/deadline.js';
 import { asButlerfsError, type ButlerfsError } from '../common/errors.js';
 import { Archives } from './archives.js';
@@ -139,7 +138,7 @@ class DiskCache implements ObjectCache {
     this.#leases = new Leases(this.#quickReader, settings.lease ?? 5000, () => {
       if (this.#evictor.totals.bytes > settings.limit) this.#evictor.schedule();
     });
-    this.#unsynced = new Unsynced(layout, { onLost: (paths, error) => this.#lost(paths, error) });
+    this.#unsynced = new Unsynced(layout, { onLost: (error) => this.#lost(error) });
     this.#observer = this.#observe();
     this.#memory = new MemoryContents(layout, this.#observer);
     this.#large = this.#openLarge();
@@ -263,9 +262,8 @@ class DiskCache implements ObjectCache {
     await this.#unsynced.close();
   }
 
-  /** The disk failed to take what was published: it is fetched again when it is wanted again. */
-  #lost(paths: readonly string[], error: unknown): void {
-    for (const path of paths) rmSync(path, { force: true });
+  /** The disk failed to take what was published, which is gone. */
+  #lost(error: unknown): void {
     void this.#health.failed(diskError(error, 'syncing objects', this.#layout.directory));
     this.#evictor.schedule();
   }

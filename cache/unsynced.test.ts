@@ -45,7 +45,7 @@ function stored(content: Buffer): { readonly path: string; readonly request: Obj
 }
 
 it('a note is there before an object is, and goes when everything is on the disk', async () => {
-  const unsynced = new Unsynced(layout, { delay: 100, onLost: (_, error) => expect.fail(String(error)) });
+  const unsynced = new Unsynced(layout, { delay: 100, onLost: (error) => expect.fail(String(error)) });
   await unsynced.begin();
   expect(notes()).toHaveLength(1);
   expect(unsynced.begin()).toBeUndefined();

@@ -55,8 +55,8 @@ export class Doubts {
 }
 
 export interface UnsyncedSettings {
-  /** The disk did not take these objects after all: they are to be removed. */
-  readonly onLost: (paths: readonly string[], error: unknown) => void;
+  /** The disk did not take some objects after all, which were removed: they are fetched again when they are wanted again. */
+  readonly onLost: (error: unknown) => void;
   /** Milliseconds from the first object that is not synced to the sync; default 2000. */
   readonly delay?: number;
 }
@@ -128,7 +128,8 @@ export class Unsynced {
       this.#noted = undefined;
       await rm(this.#note, { force: true });
     } catch (error) {
-      this.#settings.onLost(paths, error);
+      for (const path of paths) await rm(path, { force: true }).catch(() => undefined);
+      this.#settings.onLost(error);
     }
   }
 

@@ -16,7 +16,7 @@ export function define(program: Command): void {
         import('../mounts/directories.js'),
         import('./output.js'),
       ]);
-      const opened = await openQuietly(source, await loadConfiguration(findDirectories().configurationFiles));
+      const opened = await openQuietly(source, await loadConfiguration(findDirectories().configurationFiles), { thorough: true });
       try {
         const { info, catalogueFile } = opened;
         const facts = `${info.repository}: ${info.datasets} datasets (${info.unstored} more without files), catalogue version ${info.version}`;

@@ -53,11 +53,11 @@ export async function openTarget(text: string, collections?: string): Promise<Ta
   };
 }
 
-/** Opens a source as the configuration says, with progress on a terminal. The caller closes it. */
-export async function openQuietly(text: string, configuration: Configuration): Promise<OpenedSource> {
+/** Opens a source as the configuration says, with progress on a terminal; `thorough` as in SourceSettings. The caller closes it. */
+export async function openQuietly(text: string, configuration: Configuration, { thorough = false } = {}): Promise<OpenedSource> {
   const { openSource } = await import('../mounts/source.js');
   const cacheDirectory = configuration.defaults.cache ?? findDirectories().cache;
-  const settings = { configuration, cacheDirectory, onProgress: showProgress, warn: remark };
+  const settings = { configuration, cacheDirectory, thorough, onProgress: showProgress, warn: remark };
   const opened = await openSource(text, settings, { signal: interruptSignal() });
   endProgress();
   if (opened.problem !== undefined) remark(`the origin does not answer, this is what was catalogued: ${opened.problem.message}`);

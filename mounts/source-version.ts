@@ -18,6 +18,8 @@ export interface SourceParts extends RepositoryOrigin {
   readonly store: SourceStore;
   /** Key that the source must be published with. */
   readonly publicKey?: string | undefined;
+  /** Content that may change without telling is read again when it is opened. */
+  readonly thorough?: boolean | undefined;
   readonly onProgress: (line: string) => void;
 }
 
@@ -37,11 +39,12 @@ export async function bringUpToDate(parts: SourceParts, look: Remote, signal: Ab
   const { store } = parts;
   const repository = await findRepository({ ...parts, remote: look }, signal);
   const { configurationDigest, validator } = repository;
+  const isRead = parts.thorough === true && repository.mayChangeUnseen === true && known === undefined;
   // Without a validator nothing says whether the content changed: it is read at every start, and not again while it is open.
   const isCurrent = (version: SourceVersion): boolean =>
     version.configurationDigest === configurationDigest && version.validator === validator && (validator !== null || known !== undefined);
   const find = async (): Promise<OpenVersion | undefined> => {
-    const current = await store.current();
+    const current = isRead ? undefined : await store.current();
     if (current === undefined || !isCurrent(current)) return undefined;
     return known?.version.version === current.version ? known : await openCurrent(parts);
   };

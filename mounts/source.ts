@@ -37,6 +37,8 @@ export interface SourceSettings {
   readonly rateLimit?: number | null | undefined;
   /** Likewise; default: that of the configuration. */
   readonly caFile?: string | null | undefined;
+  /** Content that may change without telling, as that of a Gen2 repository, is read again. */
+  readonly thorough?: boolean | undefined;
   /** Nothing is contacted: the catalogue of an earlier time is used. */
   readonly offline?: boolean;
   /** Told what is being done, as a line that the next one replaces. */
@@ -166,7 +168,8 @@ async function openAt({ root, parsed, publicKey, configured, settings, signal, c
     const poll = open(Math.min(POLL_DEADLINE, deadline ?? POLL_DEADLINE), UNREACHABLE);
     const templateFile = parsed.named?.templates;
     const onProgress = settings.onProgress ?? (() => undefined);
-    const parts = { remote, poll, store, directory, catalogue, templateFile, publicKey, onProgress };
+    const { thorough } = settings;
+    const parts = { remote, poll, store, directory, catalogue, templateFile, publicKey, thorough, onProgress };
     try {
       return new Source(
         parts,

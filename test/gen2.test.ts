@@ -191,6 +191,10 @@ describe.runIf(shared !== undefined)('a Gen2 repository', () => {
       writeFiles(copy, { 'deepCoadd-results/HSC-G/9813/7,7/calexp-HSC-G-9813-7,7.fits': content, 'rerun/new/_parent': '../..' });
       await eventually('the new patch', () => readdirSync(tract).includes('patch=70'));
       expect(readFileSync(join(tract, 'patch=7,7/filter=HSC-G/deepCoadd_calexp.fits')).equals(content)).toBe(true);
+      // What changes deeper only tells nobody: whoever knows has it looked for.
+      writeFiles(copy, { 'deepCoadd-results/HSC-G/9813/7,6/calexp-HSC-G-9813-7,6.fits': content });
+      expect((await mount.home.cli(['index', copy])).status).toBe(0);
+      await eventually('the deeper patch', () => readdirSync(tract).includes('patch=61'));
     } finally {
       await mount.dispose();
     }

@@ -22,6 +22,8 @@ export interface FoundRepository {
   readonly configurationDigest: string;
   /** Another one where the content is another; null where the origin offers nothing that tells. */
   readonly validator: string | null;
+  /** Whether content may change without the validator: then whoever wants to be sure has it read again. Default: no. */
+  readonly mayChangeUnseen?: boolean;
   /** Where its files are, where the repository itself says so. */
   readonly root?: string;
   /** Brings here what is to be read. */

@@ -45,6 +45,7 @@ export const gen2: RepositoryFormat = {
     return {
       configurationDigest: digestOf([mapper, ...templates.map(({ text }) => text)]),
       validator: await validatorOf(origin, entries, signal),
+      mayChangeUnseen: true,
       prepare: (preparation) => prepare(preparation, templates),
     };
   },
