@@ -6,6 +6,8 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Mounts and servers share the machine's two cores; most of them wait most of the time.
     maxWorkers: 2,
+    // Those of one file that run side by side wait for deadlines.
+    maxConcurrency: 10,
     projects: [
       {
         extends: true,

@@ -130,11 +130,13 @@ export class Link {
   /** The session that others get from now on, once the server has said its first words. `close` is called when it ends. */
   async #begin(channel: SftpChannel, close: () => void): Promise<SftpSession> {
     const { signal } = this.#closing;
-    const session: SftpSession = await SftpSession.start(channel, this.#settings.idleTimeout, {
+    // Undefined where it ends with its first words.
+    let session = undefined as SftpSession | undefined;
+    session = await SftpSession.start(channel, this.#settings.idleTimeout, {
       what: this.#what,
       signal,
       onEnd: () => {
-        if (this.#session === session) this.#session = undefined;
+        if (session !== undefined && this.#session === session) this.#session = undefined;
         close();
       },
     });

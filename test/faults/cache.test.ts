@@ -21,18 +21,18 @@ import { shareCache } from './share.js';
 describe('promise 7: a cache', () => {
   it('whose daemons are killed has nothing wrong in it, nothing left over, and keeps its limit', { timeout: 180_000 }, async () => {
     const seed = newSeed();
-    const report = await killDaemons(12, seed);
+    const report = await killDaemons(6, seed);
     expect(report.violations, `seed ${seed}`).toEqual([]);
-    expect(report.kills).toBe(12);
+    expect(report.kills).toBe(6);
     // Some were killed while they fetched.
     expect(report.failed, `seed ${seed}`).toBeGreaterThan(0);
   });
 
   it('that two mounts and sixteen processes share gives right bytes, and keeps its limit', { timeout: 180_000 }, async () => {
     const seed = newSeed();
-    const report = await shareCache(Number(process.env['CACHE_SHARE_SECONDS'] ?? 12), seed);
+    const report = await shareCache(Number(process.env['CACHE_SHARE_SECONDS'] ?? 6), seed);
     expect(report.violations, `seed ${seed}`).toEqual([]);
-    expect(report.reads).toBeGreaterThan(1000);
+    expect(report.reads).toBeGreaterThan(500);
   });
 });
 
