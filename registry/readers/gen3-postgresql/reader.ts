@@ -13,6 +13,7 @@ import type { Gen3Datastore } from '../gen3/configuration.js';
 import { parseLocation } from '../gen3/locations.js';
 import { quote } from '../gen3/source.js';
 import { boundOf, ingestTime } from '../gen3/time.js';
+import { dataIdValue, fieldValue } from '../gen3/values.js';
 import { ServerRegistry } from './server-registry.js';
 
 export interface ServerRegistryOptions {
@@ -253,14 +254,4 @@ function fieldsOf(column: string, type: string): Field[] {
     { name: `${column}_begin`, expression: bound('lower', EARLIEST, LATEST) },
     { name: `${column}_end`, expression: bound('upper', LATEST, EARLIEST) },
   ];
-}
-
-function dataIdValue(value: unknown): DataIdValue {
-  return typeof value === 'bigint' ? Number(value) : String(value);
-}
-
-function fieldValue(value: unknown): DataIdValue | bigint | null {
-  if (typeof value === 'bigint') return value >= -9007199254740991n && value <= 9007199254740991n ? Number(value) : value;
-  if (typeof value === 'number' || typeof value === 'string') return value;
-  return Buffer.isBuffer(value) ? value.toString('base64') : null;
 }

@@ -5,6 +5,7 @@ import { quote } from './source.js';
 import type { RegistrySource } from './source.js';
 import type { MembershipTable } from './structure.js';
 import { boundOf } from './time.js';
+import { dataIdValue, fieldValue } from './values.js';
 
 /** The rows of a table of memberships, for {@link membershipOf}; conditions may follow. */
 export function membershipQuery(source: RegistrySource, { table, group, certified }: MembershipTable): string {
@@ -33,14 +34,4 @@ export function recordOf(element: string, columns: readonly string[], row: reado
   const fields: Record<string, DataIdValue | bigint | null> = {};
   columns.forEach((column, index) => (fields[column] = fieldValue(row[index])));
   return { kind: 'dimension', element, fields };
-}
-
-function dataIdValue(value: unknown): DataIdValue {
-  return typeof value === 'bigint' ? Number(value) : String(value);
-}
-
-function fieldValue(value: unknown): DataIdValue | bigint | null {
-  if (typeof value === 'bigint') return value >= -9007199254740991n && value <= 9007199254740991n ? Number(value) : value;
-  if (typeof value === 'number' || typeof value === 'string') return value;
-  return Buffer.isBuffer(value) ? value.toString('base64') : null;
 }
