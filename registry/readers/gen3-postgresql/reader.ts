@@ -4,7 +4,7 @@
  */
 
 import { ButlerfsError } from '../../../common/errors.js';
-import type { CollectionType, DataIdValue, DimensionGroup, RepositoryReader, RepositoryRecord, StoredFile } from '../../contract.js';
+import type { CollectionType, DimensionGroup, RepositoryReader, RepositoryRecord, StoredFile } from '../../contract.js';
 import type { DatabaseAccess } from '../../shared/contract.js';
 import { databaseError } from '../../shared/errors.js';
 import { parseUniverse } from '../../universe.js';
