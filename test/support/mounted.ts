@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MountStatus } from '../../mounts/contract.js';
 import { projectDirectory } from '../../common/program-file.js';
+import { startTimeOf } from '../../mounts/state.js';
 import { run } from './run.js';
 import type { RunOptions, RunResult } from './run.js';
 import { eventually, removeDirectory, temporaryDirectory } from './temporary.js';
@@ -79,13 +80,9 @@ export function isMounted(path: string): boolean {
     .some((line) => line.split(' ')[4] === escaped);
 }
 
+/** Not so where it has ended and only waits for somebody to take notice: some machines let that take a second. */
 export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+  return startTimeOf(pid) !== undefined;
 }
 
 async function detach(path: string): Promise<void> {
