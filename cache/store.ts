@@ -106,6 +106,8 @@ class DiskCache implements ObjectCache {
   readonly #parts: FitsParts;
   readonly #archives: Archives;
   #roomTriedAt = -Infinity;
+  /** Bytes of chunks that are being written. */
+  #promisedRoom = 0;
   #closed = false;
   #fetches = 0;
   #fetchedBytes = 0;
@@ -357,7 +359,10 @@ class DiskCache implements ObjectCache {
       observer: {
         received: (bytes) => (this.#fetchedBytes += bytes),
         room: (bytes) => this.#room(bytes),
-        stored: (bytes) => this.#evictor.grew(bytes),
+        tookRoom: (bytes, isStored) => {
+          this.#promisedRoom -= bytes;
+          if (isStored) this.#evictor.grew(bytes);
+        },
         naming: () => this.#unsynced.begin(),
         completed: (path, size) => {
           this.#evictor.completed(path, size);
@@ -373,7 +378,12 @@ class DiskCache implements ObjectCache {
   /** Whether the cache may grow by so many bytes, after evicting where that helps. */
   async #room(bytes: number): Promise<boolean> {
     const { limit } = this.#settings;
-    const fits = (): boolean => this.#evictor.hasRoom(bytes + ROOM_MARGIN);
+    // Promised as soon as it is found: another chunk asks before this one is written.
+    const fits = (): boolean => {
+      if (!this.#evictor.hasRoom(bytes + this.#promisedRoom + ROOM_MARGIN)) return false;
+      this.#promisedRoom += bytes;
+      return true;
+    };
     if (fits()) return true;
     if (performance.now() - this.#roomTriedAt < ROOM_INTERVAL) return false;
     this.#roomTriedAt = performance.now();

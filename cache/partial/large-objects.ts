@@ -37,11 +37,11 @@ export interface LargeSettings {
 export interface LargeObserver {
   received(bytes: number): void;
   room(bytes: number): Promise<boolean>;
-  /** The cache grew by so many bytes. */
-  stored(bytes: number): void;
-  /** What was stored by chunk is now an object at `path`. */
+  /** What became of room that was given: the bytes are on the disk now, or are not. Once for each. */
+  tookRoom(bytes: number, isStored: boolean): void;
   /** As {@link FetchObserver.naming}. */
   naming(): Promise<void> | undefined;
+  /** What was stored by chunk is now an object at `path`. */
   completed(path: string, size: number): void;
   wrong(error: ButlerfsError): void;
   diskFailed(error: unknown): void;
@@ -116,7 +116,7 @@ export class LargeObjects {
       observer: {
         received: (bytes) => observer.received(bytes),
         room: (bytes) => observer.room(bytes),
-        stored: (bytes) => observer.stored(bytes),
+        tookRoom: (bytes, isStored) => observer.tookRoom(bytes, isStored),
         wrong: (error) => observer.wrong(error),
         diskFailed: (error) => observer.diskFailed(error),
         complete: async (whole, digest) => {

@@ -36,7 +36,8 @@ export interface PartialObserver {
   received(bytes: number): void;
   /** Whether the cache takes so many bytes more; it may evict others for them. */
   room(bytes: number): Promise<boolean>;
-  stored(bytes: number): void;
+  /** What became of room that was given: the bytes are on the disk now, or are not. Once for each. */
+  tookRoom(bytes: number, isStored: boolean): void;
   wrong(error: ButlerfsError): void;
   /** The disk failed; reads go on without it. */
   diskFailed(error: unknown): void;
@@ -288,14 +289,14 @@ export class PartialObject implements ReadableContent {
     const { observer } = this.#settings;
     const file = this.#file;
     if (file === null || !(await observer.room(bytes.length))) return false;
+    let isStored = false;
     try {
-      if (!(await file.write(chunk, bytes))) return false;
+      isStored = await file.write(chunk, bytes);
     } catch (error) {
       this.#loseFile(error);
-      return false;
     }
-    observer.stored(bytes.length);
-    return true;
+    observer.tookRoom(bytes.length, isStored);
+    return isStored;
   }
 
   /** The disk does not take more; what is present stays readable. */
