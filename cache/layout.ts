@@ -7,7 +7,7 @@
  *                                      named by the SHA-256 of origin, member, identity and part
  *     temporary/<pid>-<start>-<n>.part fetches under way; the process that writes one holds a shared lock on it
  *     partial/<name>.data, <name>.map  large objects of which only parts are here (`cache/partial/`)
- *     unsynced/<pid>-<start>           since when the process publishes objects that may not be on the disk yet (`cache/unsynced.ts`)
+ *     unsynced/<pid>-<start>-<n>       since when the process publishes objects that may not be on the disk yet (`cache/unsynced.ts`)
  *     quarantine/                      objects found damaged, for people to look at; the oldest go when there are too many
  *     kept                             objects that are never evicted, and for whose sake (JSON lines, `cache/kept.ts`)
  *     growth                           what processes added and evicted lately (`cache/growth.ts`)

@@ -4,15 +4,22 @@ import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, renameSync, rmS
 import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeAll } from '../common/atomic.js';
+import { startTicksOf } from '../common/process.js';
 import type { Digest } from './contract.js';
 import type { Layout } from './layout.js';
 import { lockExclusive, lockShared } from './locks.js';
-import { processName } from './process-name.js';
 
 let count = 0;
+let ownTicks: string | undefined;
+
+/** `<pid>-<start>-<n>`: a name that no other process uses, now or later. */
+export function ownName(): string {
+  ownTicks ??= startTicksOf(process.pid) ?? '0';
+  return `${process.pid}-${ownTicks}-${++count}`;
+}
 
 function temporaryName({ temporary }: Layout): string {
-  return join(temporary, `${processName()}-${++count}.part`);
+  return join(temporary, `${ownName()}.part`);
 }
 
 /** A file in `temporary/`, until it is published or discarded. Errors are those of the disk. */

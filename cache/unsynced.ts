@@ -2,20 +2,22 @@
  * What may not have reached the disk when the power goes.
  *
  * Objects get their names without waiting for the disk: many small files would spend most of their time in fsync(2). Instead, before the first of them does,
- * a note in `unsynced/` says since when; moments later the file system is synced as a whole, and the note goes. A note of an earlier boot therefore tells which
+ * a note in `unsynced/` says since when; moments later the file system is synced as a whole, and the note says so. A note of an earlier boot therefore tells which
  * objects, by the time of their last change, may be damaged: each of them is read and checked before it is served for the first time. A crash of the process
  * alone loses nothing, since what it wrote belongs to the kernel.
  */
 
 import { closeSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomically } from '../common/atomic.js';
+import { syncDirectory } from '../common/atomic.js';
+import { bootId } from '../common/process.js';
 import { parseJson, type Layout } from './layout.js';
-import { isRunning, processName } from './process-name.js';
+import { lockExclusive, lockShared } from './locks.js';
+import { ownName } from './temporary.js';
 
 const DELAY = 2_000;
 /** Milliseconds by which the times of files may lag behind the clock. */
@@ -61,35 +63,49 @@ export interface UnsyncedSettings {
   readonly delay?: number;
 }
 
-/** Keeps the note of this process. */
+/**
+ * Keeps the note of one cache of this process. It stays as long as the cache is open: between the question for it and the name of an object any time may pass. A
+ * shared lock on it says that its process lives.
+ */
 export class Unsynced {
   readonly #layout: Layout;
   readonly #settings: UnsyncedSettings;
-  readonly #note: string;
+  readonly #path: string;
   /** Published since the last sync began. */
   #paths: string[] = [];
-  #noted: Promise<void> | true | undefined;
+  #note: FileHandle | undefined;
+  #noting: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #syncing: Promise<void> | undefined;
 
   constructor(layout: Layout, settings: UnsyncedSettings) {
     this.#layout = layout;
     this.#settings = settings;
-    this.#note = join(layout.unsynced, processName());
-    void this.#adopt();
+    this.#path = join(layout.unsynced, ownName());
+    void adoptNotes(layout);
   }
 
   /** To be awaited, where it is not undefined, before an object gets its name. Rejects with errors of the disk. */
   begin(): Promise<void> | undefined {
-    if (this.#noted === true) return undefined;
-    this.#noted ??= this.#write(Date.now()).then(
-      () => void (this.#noted = true),
-      (error: unknown) => {
-        this.#noted = undefined;
-        throw error;
-      },
-    );
-    return this.#noted;
+    if (this.#note !== undefined) return undefined;
+    this.#noting ??= this.#begin().finally(() => (this.#noting = undefined));
+    return this.#noting;
+  }
+
+  async #begin(): Promise<void> {
+    await mkdir(this.#layout.unsynced, { recursive: true, mode: 0o700 });
+    const beginning = `${this.#path}.part`;
+    const handle = await open(beginning, 'w', 0o600);
+    try {
+      lockShared(handle.fd);
+      await writeNote(handle, Date.now());
+      await rename(beginning, this.#path);
+      await syncDirectory(this.#layout.unsynced);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+    this.#note = handle;
   }
 
   /** An object has its name. */
@@ -102,11 +118,14 @@ export class Unsynced {
     this.#timer = setTimeout(() => void this.#sync(), this.#settings.delay ?? DELAY).unref();
   }
 
-  /** Syncs what is not yet. */
+  /** Syncs what is not yet. Nothing may be published afterwards. */
   async close(): Promise<void> {
-    clearTimeout(this.#timer);
     await this.#syncing;
     await this.#sync();
+    clearTimeout(this.#timer);
+    // Where a sync failed, what it was for is gone.
+    if (this.#note !== undefined) await rm(this.#path, { force: true }).catch(() => undefined);
+    await this.#note?.close();
   }
 
   #sync(): Promise<void> {
@@ -124,32 +143,43 @@ export class Unsynced {
     if (paths.length === 0) return;
     try {
       await syncFileSystem(this.#layout.directory, paths);
-      if (this.#paths.length > 0) return await this.#write(began);
-      this.#noted = undefined;
-      await rm(this.#note, { force: true });
     } catch (error) {
       for (const path of paths) await rm(path, { force: true }).catch(() => undefined);
       this.#settings.onLost(error);
+      return;
     }
+    // Where it cannot be written, the note there is says more than it must.
+    if (this.#note !== undefined) await writeNote(this.#note, began).catch(() => undefined);
   }
+}
 
-  async #write(since: number): Promise<void> {
-    await mkdir(this.#layout.unsynced, { recursive: true, mode: 0o700 });
-    await writeFileAtomically(this.#note, `${JSON.stringify({ boot: bootId(), since } satisfies Note)}\n`);
+/** In place: a note has the same length whenever it was written, and one that was torn makes everything doubtful. */
+async function writeNote(note: FileHandle, since: number): Promise<void> {
+  await note.write(`${JSON.stringify({ boot: bootId(), since } satisfies Note)}\n`, 0);
+  await note.datasync();
+}
+
+/** Syncs in place of processes of this boot that were killed. */
+async function adoptNotes(layout: Layout): Promise<void> {
+  try {
+    const boot = bootId();
+    const abandoned = readdirSync(layout.unsynced)
+      .map((name) => join(layout.unsynced, name))
+      .filter((path) => isAbandoned(path) && (path.endsWith('.part') || readNote(path)?.boot === boot));
+    if (abandoned.length === 0) return;
+    await syncFileSystem(layout.directory, []);
+    for (const path of abandoned) await rm(path, { force: true });
+  } catch {
+    // There are none, or the disk fails: then the notes stay.
   }
+}
 
-  /** Syncs in place of processes of this boot that were killed. */
-  async #adopt(): Promise<void> {
-    try {
-      const dead = readdirSync(this.#layout.unsynced).filter((name) => !isRunning(name));
-      const boot = bootId();
-      const notes = dead.map((name) => join(this.#layout.unsynced, name)).filter((path) => readNote(path)?.boot === boot);
-      if (notes.length === 0) return;
-      await syncFileSystem(this.#layout.directory, []);
-      for (const note of notes) await rm(note, { force: true });
-    } catch {
-      // There are none, or the disk fails: then the notes stay.
-    }
+function isAbandoned(path: string): boolean {
+  const fd = openSync(path, 'r');
+  try {
+    return lockExclusive(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -187,14 +217,6 @@ function readNote(path: string): Note | undefined {
 
 function presentBoot(): Boot {
   return { id: bootId(), at: Date.now() - uptime() * 1000 };
-}
-
-function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return 'unknown';
-  }
 }
 
 type SyncFileSystem = { async(fd: number, done: (error: unknown, result: number) => void): void };

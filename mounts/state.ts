@@ -1,10 +1,10 @@
 /** What is mounted by this user, by which daemon: one JSON file for each mount, written when it answers and removed when it ends. */
 
-import { readFileSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomically } from '../common/atomic.js';
+import { bootId, startTicksOf } from '../common/process.js';
 import { mountName } from './directories.js';
 import { hasErrno } from './errno.js';
 
@@ -72,17 +72,8 @@ export function isAlive(state: Pick<MountState, 'pid' | 'startTime'>): boolean {
 
 /** When a process started, in clock ticks since boot, with the boot's own name; undefined where no such process lives. proc_pid_stat(5). */
 export function startTimeOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The second field is the program's name in parentheses, which may hold spaces and parentheses itself.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const [processState] = fields;
-    if (processState === 'Z' || processState === 'X') return undefined;
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-    return `${boot}/${fields[19]}`;
-  } catch {
-    return undefined;
-  }
+  const ticks = startTicksOf(pid);
+  return ticks === undefined ? undefined : `${bootId()}/${ticks}`;
 }
 
 function stateFile(directory: string, mountPoint: string): string {

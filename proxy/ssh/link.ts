@@ -70,8 +70,8 @@ export class Link {
    */
   async #connectByProgram(): Promise<SftpSession | undefined> {
     const { idleTimeout, files, hasPassword } = this.#settings;
-    const isTried = files !== undefined || hasPassword === true || performance.now() < this.#withoutProgramUntil;
-    const program = isTried ? undefined : findSsh();
+    const isPassedOver = files !== undefined || hasPassword === true || performance.now() < this.#withoutProgramUntil;
+    const program = isPassedOver ? undefined : findSsh();
     if (program === undefined) return undefined;
     const channel = openProgram(program, this.#name, { timeout: idleTimeout });
     try {
