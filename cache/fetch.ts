@@ -123,7 +123,7 @@ function diskKeeper(layout: Layout, request: ObjectRequest, observer: FetchObser
     createSink: async (size) => {
       const reservation = await observer.reserve(size ?? 0);
       const prepare = (fd: number): void => mark(fd, { mount: observer.mount, origin: originOf(request) });
-      if (size !== null && size <= SMALL) return new GatheredContent(size, layout, reservation, observer, prepare);
+      if (size !== null && size <= SMALL) return new GatheredContent(size, request.origin, layout, reservation, observer, prepare);
       try {
         const file = await TemporaryFile.create(layout);
         prepare(file.fd);
@@ -136,6 +136,24 @@ function diskKeeper(layout: Layout, request: ObjectRequest, observer: FetchObser
     readPin: () => readPin(layout, request),
     createPin: (content) => createPin(layout, request, content),
   };
+}
+
+/** Gives an object its name by `work`, which says whether it is new, with all that others must hear of it. */
+async function named(
+  path: string,
+  size: number,
+  observer: FetchObserver,
+  reservation: Reservation,
+  work: () => boolean | Promise<boolean>,
+): Promise<boolean> {
+  try {
+    await observer.naming();
+    const isNew = await work();
+    if (isNew) observer.published(path, size);
+    return isNew;
+  } finally {
+    reservation.end();
+  }
 }
 
 /** A temporary file for which there is room. */
@@ -162,14 +180,8 @@ class ReservedFile implements Sink {
   }
 
   async publish(digest: Digest): Promise<boolean> {
-    try {
-      await this.#observer.naming();
-      const isNew = await this.#file.publish(digest);
-      if (isNew) this.#observer.published(this.#layout.object(digest), this.#file.size);
-      return isNew;
-    } finally {
-      this.#reservation.end();
-    }
+    const work = (): Promise<boolean> => this.#file.publish(digest);
+    return await named(this.#layout.object(digest), this.size, this.#observer, this.#reservation, work);
   }
 
   async discard(): Promise<void> {
@@ -180,6 +192,8 @@ class ReservedFile implements Sink {
 
 /** Little content, in memory until it is published. */
 class GatheredContent implements Sink {
+  readonly #promised: number;
+  readonly #name: string;
   readonly #layout: Layout;
   readonly #reservation: Reservation;
   readonly #observer: FetchObserver;
@@ -187,9 +201,18 @@ class GatheredContent implements Sink {
   #content: Buffer;
   size = 0;
 
-  /** `size`: the bytes to expect. */
-  constructor(size: number, layout: Layout, reservation: Reservation, observer: FetchObserver, prepare: (fd: number) => void) {
-    this.#content = Buffer.allocUnsafe(size);
+  /** `promised`: the bytes to expect; `name` of the content, for messages. */
+  constructor(
+    promised: number,
+    name: string,
+    layout: Layout,
+    reservation: Reservation,
+    observer: FetchObserver,
+    prepare: (fd: number) => void,
+  ) {
+    this.#promised = promised;
+    this.#name = name;
+    this.#content = Buffer.allocUnsafe(promised);
     this.#layout = layout;
     this.#reservation = reservation;
     this.#observer = observer;
@@ -198,6 +221,10 @@ class GatheredContent implements Sink {
 
   write(bytes: Uint8Array): Promise<void> {
     const end = this.size + bytes.length;
+    if (end > SMALL) {
+      const why = `it sends more than ${SMALL} bytes where it promised ${this.#promised}`;
+      return Promise.reject(new ButlerfsError('remote-failed', { what: this.#name, why }));
+    }
     // More than was promised: some origins promise wrongly, and where nothing is published the digest decides.
     if (end > this.#content.length) this.#content = Buffer.concat([this.#content.subarray(0, this.size)], 2 * end);
     this.#content.set(bytes, this.size);
@@ -206,14 +233,8 @@ class GatheredContent implements Sink {
   }
 
   async publish(digest: Digest): Promise<boolean> {
-    try {
-      await this.#observer.naming();
-      const isNew = publishSmall(this.#layout, digest, this.#content.subarray(0, this.size), this.#prepare);
-      if (isNew) this.#observer.published(this.#layout.object(digest), this.size);
-      return isNew;
-    } finally {
-      this.#reservation.end();
-    }
+    const work = (): boolean => publishSmall(this.#layout, digest, this.#content.subarray(0, this.size), this.#prepare);
+    return await named(this.#layout.object(digest), this.size, this.#observer, this.#reservation, work);
   }
 
   discard(): Promise<void> {

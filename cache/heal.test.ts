@@ -18,7 +18,6 @@ import { pattern } from '../proxy/testing/conformance.js';
 import type { ObjectCache, ObjectRequest } from './contract.js';
 import { createHasher, formatDigest } from './digest.js';
 import type { Layout } from './layout.js';
-import { prepareLayout } from './layout.js';
 import { lockExclusive } from './locks.js';
 import { boundQuarantine } from './quarantine.js';
 import { scrub, scrubAlone, type Damaged } from './scrub.js';
@@ -54,7 +53,7 @@ describe('damage', () => {
   let layout: Layout;
   beforeEach(async () => {
     rig = await startRig();
-    layout = prepareLayout(rig.cacheDirectory);
+    ({ layout } = rig);
   });
   afterEach(() => rig.close());
 

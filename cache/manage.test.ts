@@ -7,7 +7,7 @@ import { pattern } from '../proxy/testing/conformance.js';
 import type { ObjectRequest } from './contract.js';
 import { formatDigest } from './digest.js';
 import { keep, letGo, readKept } from './kept.js';
-import { Layout, prepareLayout } from './layout.js';
+import { Layout } from './layout.js';
 import { lockShared } from './locks.js';
 import { evictObjects, evictTo, isCache, listCache, totalsOnDisk, type Listed } from './manage.js';
 import { mark, mountMark } from './marks.js';
@@ -19,7 +19,7 @@ describe('limits and keeping', () => {
   let layout: Layout;
   beforeEach(async () => {
     rig = await startRig();
-    layout = prepareLayout(rig.cacheDirectory);
+    ({ layout } = rig);
   });
   afterEach(() => rig.close());
 

@@ -15,6 +15,7 @@ import type {
   PartialContent,
   WholeContent,
 } from './contract.js';
+import { ChunkRoom } from './chunk-room.js';
 import { diskError } from './errors.js';
 import { Evictor } from './evict.js';
 import { fetchObject, type FetchObserver, type Source } from './fetch.js';
@@ -73,12 +74,6 @@ export interface CacheSettings {
 }
 
 export const DEFAULT_WHOLE_SIZE = 64 * 2 ** 20;
-/** The cache is emptied down to this share of its limit to make room for chunks, so that it is not due again at once. */
-const LOW_WATER = 0.9;
-/** The chunk map grows too, and a file system takes blocks of its own. */
-const ROOM_MARGIN = 65_536;
-/** Milliseconds between attempts to make room in a cache that is in use from end to end. */
-const ROOM_INTERVAL = 1000;
 
 /** Opens the cache in constant time: what it holds is counted in the background. Throws `cache-failed` or `cache-full`. */
 export function openCache(settings: CacheSettings): ObjectCache {
@@ -105,9 +100,6 @@ class DiskCache implements ObjectCache {
   readonly #large: LargeObjects;
   readonly #parts: FitsParts;
   readonly #archives: Archives;
-  #roomTriedAt = -Infinity;
-  /** Bytes of chunks that are being written. */
-  #promisedRoom = 0;
   #closed = false;
   #fetches = 0;
   #fetchedBytes = 0;
@@ -349,7 +341,8 @@ class DiskCache implements ObjectCache {
   }
 
   #openLarge(): LargeObjects {
-    const { openOrigin, chunkDigests, wholeSize = DEFAULT_WHOLE_SIZE, onBroken, mount } = this.#settings;
+    const { openOrigin, chunkDigests, wholeSize = DEFAULT_WHOLE_SIZE, onBroken, mount, limit } = this.#settings;
+    const room = new ChunkRoom(this.#evictor, limit, () => this.#leases.releaseAll());
     return new LargeObjects({
       layout: this.#layout,
       openOrigin,
@@ -358,11 +351,8 @@ class DiskCache implements ObjectCache {
       mount,
       observer: {
         received: (bytes) => (this.#fetchedBytes += bytes),
-        room: (bytes) => this.#room(bytes),
-        tookRoom: (bytes, isStored) => {
-          this.#promisedRoom -= bytes;
-          if (isStored) this.#evictor.grew(bytes);
-        },
+        room: (bytes) => room.ask(bytes),
+        tookRoom: (bytes, isStored) => room.took(bytes, isStored),
         naming: () => this.#unsynced.begin(),
         completed: (path, size) => {
           this.#evictor.completed(path, size);
@@ -373,22 +363,6 @@ class DiskCache implements ObjectCache {
         broken: (id, error) => onBroken?.(id, error),
       },
     });
-  }
-
-  /** Whether the cache may grow by so many bytes, after evicting where that helps. */
-  async #room(bytes: number): Promise<boolean> {
-    const { limit } = this.#settings;
-    // Promised as soon as it is found: another chunk asks before this one is written.
-    const fits = (): boolean => {
-      if (!this.#evictor.hasRoom(bytes + this.#promisedRoom + ROOM_MARGIN)) return false;
-      this.#promisedRoom += bytes;
-      return true;
-    };
-    if (fits()) return true;
-    if (performance.now() - this.#roomTriedAt < ROOM_INTERVAL) return false;
-    this.#roomTriedAt = performance.now();
-    await this.evict(Math.min(limit * LOW_WATER, limit - bytes));
-    return fits();
   }
 
   #observe(): FetchObserver {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { pattern } from '../proxy/testing/conformance.js';
 import type { ObjectRequest } from './contract.js';
-import { prepareLayout, type Layout } from './layout.js';
+import type { Layout } from './layout.js';
 import { openReader } from './reader.js';
 import { digestOf, startRig, type Rig } from './testing/rig.js';
 import { Doubts, settleDoubts, Unsynced } from './unsynced.js';
@@ -15,7 +15,7 @@ let rig: Rig;
 let layout: Layout;
 beforeEach(async () => {
   rig = await startRig();
-  layout = prepareLayout(rig.cacheDirectory);
+  ({ layout } = rig);
 });
 afterEach(() => rig.close());
 

@@ -224,6 +224,8 @@ export interface RepositoryEntry {
 export interface Touched {
   /** Whether collections, chains or dataset types came, went or changed. */
   readonly structure: boolean;
+  /** Whether records of dimensions came or changed: what an expression selects may be other data, also where no dataset was touched. */
+  readonly records: boolean;
   /** By name, also of types that went. */
   readonly types: ReadonlyMap<string, TouchedType>;
 }

@@ -11,6 +11,7 @@ import { openRemote, type RemoteSettings } from '../../proxy/assemble.js';
 import { parseRemotePath } from '../../proxy/paths.js';
 import { serveBytes, startServer, type TestServer } from '../../proxy/testing/server.js';
 import type { Digest, ObjectCache, ObjectRequest, OriginOpener } from '../contract.js';
+import { prepareLayout, type Layout } from '../layout.js';
 import { openCache, type CacheSettings } from '../store.js';
 
 export interface Child {
@@ -22,6 +23,8 @@ export interface Child {
 export interface Rig {
   readonly directory: string;
   readonly cacheDirectory: string;
+  /** Of that directory, which is prepared. */
+  readonly layout: Layout;
   readonly server: TestServer;
   /** What the server has, by path without a leading slash. */
   readonly objects: Map<string, Buffer>;
@@ -43,11 +46,15 @@ export async function startRig(): Promise<Rig> {
     if (content === undefined) response.writeHead(404).end();
     else serveBytes(request, response, content, `"${digestOf(content).hex.slice(0, 16)}"`);
   };
+  let layout: Layout | undefined;
   const closers: (() => Promise<void>)[] = [];
   const warnings: string[] = [];
   return {
     directory,
     cacheDirectory,
+    get layout() {
+      return (layout ??= prepareLayout(cacheDirectory));
+    },
     server,
     objects,
     warnings,

@@ -14,7 +14,16 @@ export function touchFilter(former: Catalogue, next: Catalogue): TouchFilter {
   if (touched === undefined) return typesThatDiffer(former, next);
   if (touched.structure) return everything;
   const types = new Map([...touched.types].map(([name, type]) => [name, new TouchedIds(type)]));
-  return (directory) => types.get(directory.tree.typeName)?.concern(directory) ?? false;
+  return (directory) => (touched.records && isRestricted(directory)) || (types.get(directory.tree.typeName)?.concern(directory) ?? false);
+}
+
+/** Whether an expression selects what it has; also where that can no longer be told. */
+function isRestricted({ tree }: DataIdDirectory): boolean {
+  try {
+    return tree.view.where !== undefined;
+  } catch {
+    return true;
+  }
 }
 
 function typesThatDiffer(former: Catalogue, next: Catalogue): TouchFilter {

@@ -1,8 +1,8 @@
 /**
  * What an update touched, kept with the catalogue for those who had the version before.
  *
- * A row without a collection says that the structure changed (without a type), or that any dataset of its type may have; versions older than the last few are
- * forgotten.
+ * A row without a type says that the structure changed, or with `records` for its data ID that dimension records did; one without a data ID that any dataset of its
+ * type may have. Versions older than the last few are forgotten.
  */
 
 import type { DataIdValue, Touched } from '../contract.js';
@@ -13,6 +13,9 @@ import { builder, Prepared, Slot, slots } from './statements.js';
 const keptVersions = 32;
 /** Data IDs of one type up to which they are kept one by one. */
 const mostDataIds = 20_000;
+
+/** Stands for the data ID where records of dimensions were touched. */
+const recordsMark = 'records';
 
 const noType = 0;
 const noCollection = 0;
@@ -26,9 +29,10 @@ interface TouchesOfType {
 export class TouchLog {
   readonly #types = new Map<number, TouchesOfType>();
   #structure = false;
+  #records = false;
 
   get isEmpty(): boolean {
-    return !this.#structure && this.#types.size === 0;
+    return !this.#structure && !this.#records && this.#types.size === 0;
   }
 
   /** Types that were touched, by key. */
@@ -38,6 +42,10 @@ export class TouchLog {
 
   structure(): void {
     this.#structure = true;
+  }
+
+  records(): void {
+    this.#records = true;
   }
 
   dataset(type: number, collection: number, dataId: readonly DataIdValue[]): void {
@@ -71,6 +79,7 @@ export class TouchLog {
     const row = { version: first, dataset_type: second, collection: third, data_id: fourth };
     const insert = new Prepared(database, builder.insertInto('touch').values(row));
     if (this.#structure) insert.run([version, noType, noCollection, '']);
+    if (this.#records) insert.run([version, noType, noCollection, recordsMark]);
     for (const [type, { collections, dataIds }] of this.#types) {
       if (dataIds === undefined) for (const collection of collections) insert.run([version, type, collection, '']);
       else for (const [text, found] of dataIds) for (const collection of found) insert.run([version, type, collection, text]);
@@ -88,9 +97,11 @@ export function readTouched(database: Database, version: number): Touched {
     .select(['t.name as type', 'c.name as collection', 'data_id'])
     .where('version', '>', new Slot(0));
   let structure = false;
+  let records = false;
   const types = new Map<string, { dataIds: Map<string, readonly DataIdValue[]> | undefined; readonly collections: Set<string> }>();
   for (const [type, collection, dataId] of new Prepared(database, query).all([version]) as [string | null, string | null, string][]) {
-    if (type === null || collection === null) structure = true;
+    if (type === null && dataId === recordsMark) records = true;
+    else if (type === null || collection === null) structure = true;
     if (type === null) continue;
     const touched = types.get(type) ?? { dataIds: new Map(), collections: new Set() };
     types.set(type, touched);
@@ -102,5 +113,5 @@ export function readTouched(database: Database, version: number): Touched {
     ([name, { dataIds, collections }]) =>
       [name, { dataIds: dataIds === undefined ? undefined : [...dataIds.values()], collections }] as const,
   );
-  return { structure, types: new Map(named) };
+  return { structure, records, types: new Map(named) };
 }

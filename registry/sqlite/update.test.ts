@@ -239,10 +239,11 @@ describe('a catalogue updated in place', () => {
     const touched = (version: number) => opened(target, (catalogue) => catalogue.touchedSince!(version));
     expect(touched(2)).toEqual({
       structure: false,
+      records: false,
       types: new Map([['calexp', { dataIds: [['HSC', 1, 1]], collections: new Set(['tag']) }]]),
     });
     expect(touched(1)!.types.get('calexp')!.collections).toEqual(new Set(['run', 'tag']));
-    expect(touched(3)).toEqual({ structure: false, types: new Map() });
+    expect(touched(3)).toEqual({ structure: false, records: false, types: new Map() });
     expect([0, 4].map(touched)).toEqual([undefined, undefined]);
     const fingerprints = opened(target, (catalogue) => catalogue.datasetTypes().map((type) => catalogue.fingerprint(type)));
     await update(target, [dataset(2), membership(2, ['HSC', 2, 1])], 4);

@@ -57,7 +57,6 @@ export class CatalogueUpdater {
   #datasets = 0;
   #unstored = 0;
   #nextKey: number;
-  #recordsChanged = false;
 
   /** Takes a database that holds a catalogue, within a transaction. */
   constructor(database: Database) {
@@ -88,7 +87,7 @@ export class CatalogueUpdater {
 
   /** Whether anything was changed but what the repository says of its own files. */
   get hasChanged(): boolean {
-    return !this.#touches.isEmpty || this.#recordsChanged;
+    return !this.#touches.isEmpty;
   }
 
   apply(change: RepositoryChange): void {
@@ -180,7 +179,7 @@ export class CatalogueUpdater {
     if (known === undefined) {
       this.#content.addRecord(change);
       this.#content.forgetMembershipInserts();
-      this.#recordsChanged = true;
+      this.#touches.records();
       this.#refreshImplied(change);
       return;
     }
@@ -199,7 +198,7 @@ export class CatalogueUpdater {
       })
       .run(known.fields.map((field) => fields[field] ?? null));
     if (changes === 0) return;
-    this.#recordsChanged = true;
+    this.#touches.records();
     this.#refreshImplied(change);
   }
 

@@ -6,6 +6,7 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { freePort } from '../../proxy/testing/ports.js';
+import { endChild } from './end-child.js';
 import { runSuccessfully } from './run.js';
 import { serverUser } from './server-user.js';
 import { eventually, removeDirectory, temporaryDirectory } from './temporary.js';
@@ -151,10 +152,7 @@ export class MariadbServer {
   async kill(): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
-    if (child === undefined || child.exitCode !== null) return;
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
-    await ended;
+    await endChild(child, 'SIGKILL');
   }
 
   /** Ends it and removes its files. */

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { answers, freePort } from '../../proxy/testing/ports.js';
+import { endChild } from './end-child.js';
 import { eventually, removeDirectory, temporaryDirectory } from './temporary.js';
 
 export interface NginxOptions {
@@ -95,11 +96,8 @@ export class Nginx {
   async kill(): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
-    if (child === undefined || child.exitCode !== null) return;
-    const ended = new Promise((resolve) => child.once('exit', resolve));
     // SIGTERM is nginx's fast shutdown: workers are ended too, which SIGKILL of the master would leave behind.
-    child.kill('SIGTERM');
-    await ended;
+    await endChild(child, 'SIGTERM');
   }
 
   /** Ends it and removes its files. */

@@ -6,6 +6,7 @@ import { appendFileSync, chmodSync, existsSync, readdirSync, readFileSync, write
 import { join } from 'node:path';
 import pg from 'pg';
 import { freePort } from '../../proxy/testing/ports.js';
+import { endChild } from './end-child.js';
 import { runSuccessfully } from './run.js';
 import { serverUser } from './server-user.js';
 import { eventually, removeDirectory, temporaryDirectory } from './temporary.js';
@@ -168,11 +169,8 @@ export class PostgresqlServer {
   async kill(): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
-    if (child === undefined || child.exitCode !== null) return;
-    const ended = new Promise((resolve) => child.once('exit', resolve));
     // SIGQUIT is its immediate shutdown, which ends its children too.
-    child.kill('SIGQUIT');
-    await ended;
+    await endChild(child, 'SIGQUIT');
   }
 
   /** Ends it and removes its files. */
