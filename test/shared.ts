@@ -1,9 +1,10 @@
 /** Finds the shared test data: a folder `shared/data` beside the project. Tests that need it say in one line when it is not there. */
 
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { projectDirectory } from '../common/program-file.js';
 
-const candidate = fileURLToPath(new URL('../../shared/data', import.meta.url));
+const candidate = join(projectDirectory(), '../shared/data');
 let told = false;
 
 /** Directory of the shared repositories and golden answers, or undefined (said once, on standard error). */
