@@ -252,7 +252,7 @@ describe('http remote against a faulty origin', () => {
     const unknown = assembled({ deadline: 1000 }, 'http://no-such-host.invalid');
     await expect(unknown.stat(object)).rejects.toMatchObject({ code: expect.stringMatching(/^remote-(unreachable|timeout)$/) as string });
     // Reading the authorities of the system for the first time takes a moment.
-    const tls = assembled({ deadline: 5000 }, server.url.replace('http:', 'https:'));
+    const tls = assembled({ deadline: 2000 }, server.url.replace('http:', 'https:'));
     await expect(tls.stat(object)).rejects.toMatchObject({ code: 'remote-unreachable', message: /TLS failed/ });
   });
 

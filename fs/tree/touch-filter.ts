@@ -47,7 +47,7 @@ class TouchedIds {
   concern(directory: DataIdDirectory): boolean {
     try {
       const { view, type } = directory.tree;
-      if (!view.searchPath.collections.some(({ name }) => this.#type.collections.has(name))) return false;
+      if (!view.of(type).searchPath.collections.some(({ name }) => this.#type.collections.has(name))) return false;
       return this.#match(type.dimensions.required, directory.constraint());
     } catch {
       // The type or the view is gone: that is for the comparison to find.

@@ -115,7 +115,8 @@ class OpenView implements View {
     this.searchPath = searchPath;
     this.defaults = defaults;
     const names = searchPath.collections.map(({ name }: Collection) => name);
-    this.hash = hashText(JSON.stringify(this.where === undefined ? names : [names, this.where]));
+    const isPlain = this.where === undefined && Object.keys(this.calibrations).length === 0;
+    this.hash = hashText(JSON.stringify(isPlain ? names : [names, this.where, this.calibrations]));
   }
 
   of(type: DatasetType): TypeQuestion {
