@@ -1,6 +1,6 @@
 import { chmodSync, copyFileSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { asButlerfsError } from '../../common/errors.js';
 import type { Remote } from '../../proxy/contract.js';
 import { openSshRemote } from '../../proxy/ssh/open.js';
@@ -410,6 +410,21 @@ describe('what a repository may hold', () => {
     writeFiles(root, { 'rerun/b/_parent': '../a' });
     seen.add((await index()).validator);
     expect(seen.size).toBe(4);
+  });
+
+  test('its validator is another one each hour, so that what changed deep within is found', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      const at = async (time: string): Promise<string | null> => {
+        vi.setSystemTime(new Date(`2031-05-06T${time}Z`));
+        return (await index()).validator;
+      };
+      const first = await at('10:05:00');
+      expect(await at('10:55:00')).toBe(first);
+      expect(await at('11:05:00')).not.toBe(first);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('a rerun with calibrations of its own uses those', async () => {

@@ -30,8 +30,8 @@ import { readSmallText } from './text.js';
 const templatesFile = 'butlerfs.yaml';
 
 /**
- * Milliseconds after which a repository is walked again although nothing that is looked at says that it changed: a look sees its registries, its top
- * directory and its reruns, but not what is deep within.
+ * Milliseconds, counted from 1970, in each of which a repository is walked once although nothing that is looked at says that it changed: a look sees its
+ * registries, its top directory and its reruns, but not what is deep within.
  */
 const WALKED_AGAIN = { here: 3_600_000, remote: 86_400_000 };
 
