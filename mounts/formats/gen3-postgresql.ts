@@ -1,7 +1,7 @@
 /** Gen3 repositories whose registry PostgreSQL keeps. Their files, and butler.yaml, are where they always are. */
 
 import { createHash } from 'node:crypto';
-import { within } from '../../common/deadline.js';
+import { abortable, within } from '../../common/deadline.js';
 import { ButlerfsError } from '../../common/errors.js';
 import { parseServerConfiguration } from '../../registry/readers/gen3-postgresql/configuration.js';
 import { databaseUrl } from '../../registry/shared/address.js';
@@ -27,8 +27,8 @@ export async function findOnServer(text: string, origin: RepositoryOrigin, signa
       why: `it did not answer within ${DEADLINE / 1000} s`,
     });
   const { registryValidator } = await import('../../registry/readers/gen3-postgresql/validator.js');
-  const validator = await within(registryValidator(access, namespace), DEADLINE, late);
-  if (signal.aborted) throw new ButlerfsError('interrupted', { what: `asking ${databaseUrl(address)}`, cause: signal.reason });
+  const answer = within(registryValidator(access, namespace), DEADLINE, late);
+  const validator = await abortable(answer, signal, `asking ${databaseUrl(address)}`);
   const sizes = { 'butler.yaml': Buffer.byteLength(text) };
   return {
     configurationDigest: createHash('sha256').update(text).digest('hex'),

@@ -22,8 +22,8 @@ export function clientConfiguration({ address, user, password }: DatabaseAccess)
     port,
     database,
     user,
-    // Without one of its own the library would look for a password elsewhere.
-    password: password ?? '',
+    // A function, because the library takes even an empty text for none, and then the one of the environment, which may be for another server.
+    password: () => password ?? '',
     ssl: tlsOptions(address) ?? false,
     application_name: 'butlerfs',
     connectionTimeoutMillis: CONNECT_DEADLINE,
