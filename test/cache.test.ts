@@ -51,9 +51,9 @@ function objectsIn(cache: string): string[] {
 }
 
 async function requestsTo(work: () => Promise<unknown>): Promise<number> {
-  const before = nginx.requests().length;
+  const before = (await nginx.logged()).length;
   await work();
-  return nginx.requests().length - before;
+  return (await nginx.logged()).length - before;
 }
 
 describe('prefetch', () => {

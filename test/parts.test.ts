@@ -101,8 +101,8 @@ describe('parts of composites on a mount', () => {
     `${type}_${visit}_${detector}.fits`;
 
   /** Bytes of dataset files that nginx sent since the last call, and the requests for them. */
-  function moved(): { readonly bytes: number; readonly requests: number } {
-    const lines = nginx.requests();
+  async function moved(): Promise<{ readonly bytes: number; readonly requests: number }> {
+    const lines = await nginx.logged();
     const fresh = lines.slice(counted).filter((line) => /^GET \S+\.fits /.test(line));
     counted = lines.length;
     return { bytes: fresh.reduce((sum, line) => sum + Number(line.split(' ')[3]), 0), requests: fresh.length };
@@ -140,22 +140,22 @@ describe('parts of composites on a mount', () => {
     expect(await readdir(mount.path)).toEqual(['calexp', 'deepCoadd_calexp']);
     expect(await readdir(join(mount.path, 'calexp.image'))).toEqual(await readdir(join(mount.path, 'calexp')));
     expect(await readdir(leaf('calexp.image', file!))).toEqual([nameOf('calexp.image', file!)]);
-    expect(moved()).toEqual({ bytes: 0, requests: 0 });
+    expect(await moved()).toEqual({ bytes: 0, requests: 0 });
   });
 
   it('cost their own bytes and 64 KiB; the size of another costs nothing', async () => {
     const file = files[0]!;
     const image = join(leaf('calexp.image', file), nameOf('calexp.image', file));
     expect((await stat(image)).size).toBe(2880 + HDU);
-    expect(moved().bytes).toBeLessThanOrEqual(64 * 1024);
+    expect((await moved()).bytes).toBeLessThanOrEqual(64 * 1024);
     const bytes = await readFile(image);
-    expect(moved().bytes).toBe(HDU);
+    expect((await moved()).bytes).toBe(HDU);
     expect(bytes.length).toBe(2880 + HDU);
     expect(bytes.subarray(2880).equals(file.content.subarray(2880, 2880 + HDU))).toBe(true);
     expect(bytes.toString('latin1', 0, 2880)).toContain(`VISIT   = ${String(file.visit).padStart(20)}`);
     expect((await stat(join(leaf('calexp.mask', file), nameOf('calexp.mask', file)))).size).toBe(2880 + HDU);
     expect((await stat(join(leaf('calexp.variance', file), 'calexp.variance.fits'))).size).toBe(2880 + HDU);
-    expect(moved()).toEqual({ bytes: 0, requests: 0 });
+    expect(await moved()).toEqual({ bytes: 0, requests: 0 });
   });
 
   it('opened without being looked at first, all HDUs of a file at once: each its own bytes', async () => {
@@ -163,7 +163,7 @@ describe('parts of composites on a mount', () => {
     const read = await Promise.all(
       NAMES.map((name) => readFile(join(leaf(`calexp.${name.toLowerCase()}`, file), nameOf(`calexp.${name.toLowerCase()}`, file)))),
     );
-    expect(moved().bytes).toBeLessThanOrEqual(3 * HDU + 64 * 1024);
+    expect((await moved()).bytes).toBeLessThanOrEqual(3 * HDU + 64 * 1024);
     read.forEach((bytes, n) => {
       expect(bytes.subarray(2880).equals(file.content.subarray(2880 + n * HDU, 2880 + (n + 1) * HDU))).toBe(true);
     });
@@ -210,10 +210,10 @@ describe('parts of composites on a mount', () => {
     const box = join(leaf('calexp.variance', file), '@cutout/100:150,200:260', nameOf('calexp.variance', file));
     const { size } = await stat(box);
     expect(size).toBe(2880 + 2880 + padded(50 * 60 * 4));
-    const headers = moved();
+    const headers = await moved();
     expect(headers.bytes).toBeLessThanOrEqual(64 * 1024);
     const bytes = await readFile(box);
-    expect(moved()).toEqual({ bytes: (59 * WIDTH + 50) * 4, requests: 1 });
+    expect(await moved()).toEqual({ bytes: (59 * WIDTH + 50) * 4, requests: 1 });
     expect(bytes.length).toBe(size);
     for (let y = 0; y < 60; y++) {
       const from = 2880 + 2 * HDU + 2880 + ((200 + y) * WIDTH + 100) * 4;
@@ -295,11 +295,11 @@ describe('parts of composites on a mount', () => {
   it('come from the whole file where that is here', async () => {
     const file = files[4]!;
     expect((await readFile(join(leaf('calexp', file), nameOf('calexp', file)))).equals(file.content)).toBe(true);
-    moved();
+    await moved();
     const image = await readFile(join(leaf('calexp.image', file), nameOf('calexp.image', file)));
     expect(image.subarray(2880).equals(file.content.subarray(2880, 2880 + HDU))).toBe(true);
     await readFile(join(leaf('calexp.mask', file), '@cutout/0:10,0:10', nameOf('calexp.mask', file)));
-    expect(moved()).toEqual({ bytes: 0, requests: 0 });
+    expect(await moved()).toEqual({ bytes: 0, requests: 0 });
   });
 
   it('what was read is there while the server is not', async () => {

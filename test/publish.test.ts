@@ -115,7 +115,7 @@ describe('a published repository', () => {
     const { publication, state } = await on.status();
     expect({ state, serial: publication?.serial }).toEqual({ state: 'ok', serial: 1 });
     // The catalogue is the published one: the registry was not fetched to make it.
-    const requests = nginx.requests();
+    const requests = await nginx.logged();
     expect(requests.filter((line) => line.includes('/.butlerfs/catalogue-')).length).toBeGreaterThan(0);
   });
 
@@ -153,7 +153,7 @@ describe('a published repository', () => {
     };
     const content = await part(other!);
     expect(content.subarray(2880).equals(readFileSync(join(repository, other!.path)).subarray(-(content.length - 2880)))).toBe(true);
-    expect(nginx.requests().some((line) => line.includes(`/${other!.path} 206 `))).toBe(true);
+    expect((await nginx.logged()).some((line) => line.includes(`/${other!.path} 206 `))).toBe(true);
     expect(await errorCode(part(victim!))).toBe('EIO');
   });
 

@@ -40,6 +40,9 @@ function passwordLine(name: string, password: string): string {
   return `${name}:{SHA}${createHash('sha1').update(password).digest('base64')}\n`;
 }
 
+/** Begins the names of what is asked for only to be found in the log. */
+const MARKER = 'logged-until-';
+
 export class Nginx {
   readonly port: number;
   readonly #program: string;
@@ -47,6 +50,7 @@ export class Nginx {
   readonly #directory: string;
   #options: NginxOptions;
   #process: ChildProcess | undefined;
+  #markers = 0;
 
   private constructor(program: string, port: number, place: string, directory: string, options: NginxOptions) {
     this.#program = program;
@@ -71,7 +75,19 @@ export class Nginx {
 
   /** Lines of the access log: method, path, status, bytes sent, Range header. */
   requests(): string[] {
+    return this.#lines().filter((line) => !line.includes(MARKER));
+  }
+
+  #lines(): string[] {
     return readFileSync(join(this.#place, 'access.log'), 'utf8').split('\n').filter(Boolean);
+  }
+
+  /** Likewise, with everything that was answered before: a line is written after its answer, and the one worker writes them in order. */
+  async logged(): Promise<string[]> {
+    const marker = `${MARKER}${++this.#markers}`;
+    await (await fetch(`${this.url}/${marker}`)).text();
+    await eventually('nginx writing its log', () => this.#lines().some((line) => line.includes(`/${marker} `)));
+    return this.requests();
   }
 
   /** Starts on the same port after {@link kill}, or with other options. */

@@ -23,7 +23,7 @@ describe('nginx', () => {
   it('serves files and listings', async () => {
     expect(await (await fetch(`${nginx.url}/sub/file`)).text()).toBe('content');
     expect(await (await fetch(`${nginx.url}/sub/`)).text()).toContain('href="file"');
-    expect(nginx.requests()).toContainEqual('GET /sub/file 200 7 -');
+    expect(await nginx.logged()).toContainEqual('GET /sub/file 200 7 -');
   });
 
   it('is gone when killed and back on the same port', async () => {
