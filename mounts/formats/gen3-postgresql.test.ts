@@ -53,7 +53,7 @@ function find(directory: string | undefined, signal = new AbortController().sign
   return findOnServer(text, { remote, directory }, signal);
 }
 
-it('promise 14: a butler.yaml from elsewhere does not get the password of the environment for the server that it names', async () => {
+it('promise 11: a butler.yaml from elsewhere does not get the password of the environment for the server that it names', async () => {
   await expect(find(undefined)).rejects.toMatchObject({ code: expect.stringMatching(/^remote-/) as string });
   expect(heard).toContain('somebody');
   expect(heard).not.toContain(SECRET);
