@@ -3,7 +3,8 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { ButlerfsError } from '../../common/errors.js';
-import { errnoName, mount as systemMount, receiveDescriptor, setNonBlocking, socketPair, umount } from './native.js';
+import { socketPair } from '../../common/socket-pair.js';
+import { errnoName, mount as systemMount, receiveDescriptor, setNonBlocking, umount } from './native.js';
 
 export interface AttachOptions {
   /** Absolute path of an existing directory. */

@@ -28,12 +28,6 @@ const cMount = libc.func('int mount(str source, str target, str type, unsigned l
 ) => number;
 const cUmount = libc.func('int umount2(str target, int flags)') as (target: string, flags: number) => number;
 const cPipe = libc.func('int pipe2(int *fds, int flags)') as (fds: Int32Array, flags: number) => number;
-const cSocketpair = libc.func('int socketpair(int domain, int type, int protocol, int *fds)') as (
-  domain: number,
-  type: number,
-  protocol: number,
-  fds: Int32Array,
-) => number;
 const cRecvmsg = libc.func('long recvmsg(int fd, void *message, int flags)') as (fd: number, message: Buffer, flags: number) => number;
 const cFcntl = libc.func('int fcntl(int fd, int command, long argument)') as (fd: number, command: number, argument: number) => number;
 
@@ -88,16 +82,6 @@ const O_CLOEXEC = 0o2000000;
 export function wakePipe(): [number, number] {
   const fds = new Int32Array(2);
   check(cPipe(fds, O_NONBLOCK | O_CLOEXEC), 'making a pipe');
-  return [fds[0]!, fds[1]!];
-}
-
-/** A connected pair of Unix sockets; `packets` keeps the boundaries between writes. The caller closes both. */
-export function socketPair(packets = false): [number, number] {
-  const AF_UNIX = 1;
-  const SOCK_STREAM = 1;
-  const SOCK_SEQPACKET = 5;
-  const fds = new Int32Array(2);
-  check(cSocketpair(AF_UNIX, (packets ? SOCK_SEQPACKET : SOCK_STREAM) | O_CLOEXEC, 0, fds), 'making a socket pair');
   return [fds[0]!, fds[1]!];
 }
 

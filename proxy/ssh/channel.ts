@@ -3,7 +3,7 @@
 import type { Readable } from 'node:stream';
 
 export interface SftpChannel {
-  /** Bytes from the server; `end` and `close` when there are no more; `error` for what went wrong with the transport. */
+  /** Bytes from the server, valid during the call; `end` and `close` when there are no more; `error` for what went wrong with the transport. */
   on(event: 'data', listener: (chunk: Buffer) => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'end' | 'close', listener: () => void): unknown;

@@ -7,11 +7,13 @@
  */
 
 import { spawn } from 'node:child_process';
-import type { ChildProcessByStdio } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { accessSync, closeSync, constants, existsSync } from 'node:fs';
+import { Socket, type ConnectOpts, type SocketConstructorOpts } from 'node:net';
 import { homedir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
+import { socketPair } from '../../common/socket-pair.js';
 import type { SftpChannel } from './channel.js';
 import type { HostName } from './config.js';
 
@@ -92,38 +94,70 @@ function accountHome(): string | undefined {
   }
 }
 
+/** Bytes that are taken from ssh(1) at a time, at most. It sends some ten thousand at a time, which wait in the socket. */
+const RECEIVED = 256 * 1024;
+
 /** Starts ssh(1). Whether it gets in is heard on the channel: it ends where it does not. */
 export function openProgram(program: string, host: HostName, settings: ProgramSettings): SftpChannel {
-  const child = spawn(program, sshArguments(host, settings), { stdio: ['pipe', 'pipe', 'pipe'] });
-  return new ProgramChannel(child);
+  const [ours, theirs] = socketPair();
+  try {
+    const child = spawn(program, sshArguments(host, settings), { stdio: [theirs, theirs, 'pipe'] });
+    return new ProgramChannel(child, ours);
+  } catch (error) {
+    closeSync(ours);
+    throw error;
+  } finally {
+    closeSync(theirs);
+  }
 }
 
 class ProgramChannel implements SftpChannel {
-  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #child: ChildProcess;
+  readonly #socket: Socket;
+  readonly #listeners: ((chunk: Buffer) => void)[] = [];
 
-  constructor(child: ChildProcessByStdio<Writable, Readable, Readable>) {
+  /** `fd`: a socket whose other end the child reads and writes. */
+  constructor(child: ChildProcess, fd: number) {
     this.#child = child;
-    // A pipe whose reader is gone: the end of the process says it all.
-    child.stdin.on('error', () => undefined);
+    const buffer = Buffer.allocUnsafeSlow(RECEIVED);
+    const callback = (length: number): boolean => {
+      const chunk = buffer.subarray(0, length);
+      for (const listener of this.#listeners) listener(chunk);
+      return true;
+    };
+    // One buffer for all that comes: new ones for each piece would be most of what V8 has to collect.
+    const options: SocketConstructorOpts & Pick<ConnectOpts, 'onread'> = {
+      fd,
+      readable: true,
+      writable: true,
+      onread: { buffer, callback },
+    };
+    this.#socket = new Socket(options);
+    // A socket whose other end is gone: the end of the process says it all.
+    this.#socket.on('error', () => undefined);
+    this.#socket.unref();
     child.unref();
   }
 
   get stderr(): Readable {
-    return this.#child.stderr;
+    return this.#child.stderr!;
   }
 
   on(event: 'data' | 'error' | 'end' | 'close', listener: ((chunk: Buffer) => void) & ((error: Error) => void) & (() => void)): void {
-    if (event === 'error') this.#child.on('error', listener);
+    if (event === 'data') this.#listeners.push(listener);
+    else if (event === 'error') this.#child.on('error', listener);
     else if (event === 'close') this.#child.on('close', () => listener(undefined as never));
-    else this.#child.stdout.on(event, listener);
+    else this.#socket.on('end', listener);
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#child.stdin.writable) this.#child.stdin.write(bytes);
+    if (this.#socket.writable) this.#socket.write(bytes);
   }
 
   close(): void {
-    this.#child.stdin.end();
+    this.#socket.end();
     this.#child.kill('SIGTERM');
+    // What it has not sent yet is of no more use.
+    this.#socket.destroySoon();
   }
 }

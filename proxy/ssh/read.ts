@@ -21,7 +21,7 @@ export interface Range {
 /**
  * The bytes from `begin` to `end`, or to the end of the file where that comes first. Requests go out as the bytes are taken, so that no more than the session's
  * window waits for the consumer. Before the last chunk `check` gets the file's attributes as they were after the last read (the protocol has a server work on one
- * file in the order it was asked), and `isWhole`: whether all bytes came. What it throws ends the bytes.
+ * file in the order it was asked), and `isWhole`: whether all bytes came. What it throws ends the bytes. A chunk is valid until the next is asked for.
  */
 export async function* readRange(
   session: SftpSession,
@@ -72,5 +72,6 @@ export async function* readRange(
     if (isEnd || reached >= end) check(await abortable(attributes ?? session.fstat(handle, { what }), signal, what), !isEnd);
     if (isEnd) return;
     yield chunk;
+    session.release(chunk);
   }
 }

@@ -1,5 +1,6 @@
 /** An SFTP session: requests that are answered in any order, over one channel. */
 
+import { BufferPool } from '../../common/buffer-pool.js';
 import { interrupted } from '../../common/deadline.js';
 import { ButlerfsError } from '../../common/errors.js';
 import type { SftpChannel } from './channel.js';
@@ -50,8 +51,12 @@ interface Waiting {
 
 /** Bytes that every server sends for one read. */
 const READ_LIMIT = 32 * 1024;
+/** Bytes asked for with one read, at most. */
+const LARGEST_READ = 256 * 1024;
 /** Bytes of the longest packet taken. OpenSSH sends 256 KiB, others less. */
 const LONGEST_PACKET = 1024 * 1024;
+/** Memory for packets that is kept: a whole window of answers to reads, each with its head. */
+const KEPT = { size: LARGEST_READ + 64, most: 24 };
 
 /**
  * One session. Requests reject with {@link StatusError} for what the server says, `remote-failed` where the session ends, `remote-timeout` where nothing at all
@@ -61,7 +66,12 @@ export class SftpSession {
   readonly #channel: SftpChannel;
   readonly #idleTimeout: number;
   readonly #waiting = new Map<number, Waiting>();
-  readonly #splitter = new PacketSplitter(LONGEST_PACKET, (packet) => this.#receive(packet));
+  readonly #memory = new BufferPool(KEPT.size, KEPT.most);
+  readonly #splitter = new PacketSplitter(
+    LONGEST_PACKET,
+    (packet) => this.#receive(packet),
+    (length) => this.#memory.take(length),
+  );
   readonly #onEnd: (why: ButlerfsError) => void;
   #nextId = 1;
   #heardAt = performance.now();
@@ -153,6 +163,11 @@ export class SftpSession {
     }
   }
 
+  /** What {@link read} gave is of no more use to anybody: its memory is used again. May be left out. */
+  release(bytes: Uint8Array): void {
+    this.#memory.give(bytes);
+  }
+
   /** The next entries of a directory; none when all were given. */
   async readDirectory(handle: Handle, options: RequestOptions): Promise<readonly DirectoryEntry[]> {
     try {
@@ -195,7 +210,7 @@ export class SftpSession {
     const reader = await this.#ask(Packet.extended, ['limits@openssh.com'], Packet.extendedReply, options);
     reader.uint64();
     const longest = reader.uint64();
-    return Math.min(longest === 0 ? READ_LIMIT : longest, 256 * 1024);
+    return Math.min(longest === 0 ? READ_LIMIT : longest, LARGEST_READ);
   }
 
   async #openHandle(type: number, fields: readonly (Uint8Array | string | number)[], options: RequestOptions): Promise<Handle> {

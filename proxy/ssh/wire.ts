@@ -142,17 +142,20 @@ function kindOf(mode: number): Attributes['kind'] {
 export class PacketSplitter {
   readonly #onPacket: (packet: Buffer) => void;
   readonly #longest: number;
+  readonly #allocate: (length: number) => Buffer;
   readonly #length = Buffer.alloc(4);
   #lengthBytes = 0;
   #packet: Buffer | undefined;
   #filled = 0;
 
-  /** Packets longer than `longest` bytes make {@link push} throw. Each packet is a buffer of its own. */
-  constructor(longest: number, onPacket: (packet: Buffer) => void) {
+  /** Packets longer than `longest` bytes make {@link push} throw. Each packet is a buffer of its own, which `allocate` gives. */
+  constructor(longest: number, onPacket: (packet: Buffer) => void, allocate: (length: number) => Buffer = Buffer.allocUnsafe) {
     this.#longest = longest;
     this.#onPacket = onPacket;
+    this.#allocate = allocate;
   }
 
+  /** Nothing refers to `chunk` afterwards. */
   push(chunk: Buffer): void {
     for (let at = 0; at < chunk.length;) {
       if (this.#packet === undefined) {
@@ -160,7 +163,7 @@ export class PacketSplitter {
         if (this.#lengthBytes < 4) continue;
         const length = this.#length.readUInt32BE(0);
         if (length < 1 || length > this.#longest) throw new MalformedPacketError(`a length of ${length} bytes`);
-        this.#packet = Buffer.allocUnsafe(length);
+        this.#packet = this.#allocate(length);
         this.#lengthBytes = this.#filled = 0;
       }
       const copied = chunk.copy(this.#packet, this.#filled, at);

@@ -1,8 +1,9 @@
 /** A session that answers frames given to it, over a socket that keeps packets apart as /dev/fuse does. For tests. */
 
 import { closeSync, writeSync } from 'node:fs';
+import { socketPair } from '../../../common/socket-pair.js';
 import type { FileSystem } from '../../contract.js';
-import { read, setNonBlocking, socketPair, wakePipe } from '../native.js';
+import { read, setNonBlocking, wakePipe } from '../native.js';
 import { IN_HEADER_SIZE } from '../protocol.js';
 import { KernelSession } from '../session.js';
 
@@ -38,7 +39,7 @@ export function converse(
   fileSystem: FileSystem,
   { deadline, onStart, onError }: ConverseOptions = {},
 ): Buffer[] {
-  const [kernel, device] = socketPair(true);
+  const [kernel, device] = socketPair({ packets: true });
   const [wake, waker] = wakePipe();
   setNonBlocking(kernel);
   setNonBlocking(device);
