@@ -6,6 +6,9 @@ import { isIP, type Socket } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { ButlerfsError, type ErrorCode } from '../common/errors.js';
+import { bulkConnections } from './http-bulk/connections.js';
+import type { AnswerBody } from './http-bulk/contract.js';
+import type { Headers } from './http-headers.js';
 import { holdEndWhilePaused } from './paused-end.js';
 import type { ProxyLookup, ProxyRoute } from './proxies.js';
 
@@ -29,9 +32,25 @@ export interface HttpAgentSettings {
  */
 const STREAM_WINDOW = 4 * 2 ** 20;
 
+export interface AgentRequest {
+  readonly method: Dispatcher.HttpMethod;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+  readonly signal: AbortSignal;
+  /** Whether much is to come: a GET on HTTP/1.1 may then take memory that is used again. Chunks of its body are valid until the next is asked for. */
+  readonly isLong: boolean;
+}
+
+export interface AgentAnswer {
+  readonly statusCode: number;
+  readonly headers: Headers;
+  readonly body: AnswerBody;
+}
+
 export interface HttpAgent {
   /** Sends one request; resolves with the headers of the answer. */
-  request(url: URL, options: Omit<Dispatcher.RequestOptions, 'origin' | 'path'>): Promise<Dispatcher.ResponseData>;
+  request(url: URL, options: AgentRequest): Promise<AgentAnswer>;
   /** The proxy that requests for `url` go through. */
   proxyOf(url: URL): ProxyRoute | undefined;
   destroy(): Promise<void>;
@@ -81,19 +100,29 @@ export function httpAgent(settings: HttpAgentSettings): HttpAgent {
     connectionWindowSize: 2 * connections * STREAM_WINDOW,
     connect,
   });
+  const bulk = bulkConnections({ connectTimeout, authorities });
   return {
-    request: (url, options) => {
-      const route = url.protocol === 'http:' ? proxies(url) : undefined;
+    request: async (url, { isLong, ...plainOptions }) => {
+      const route = proxies(url);
+      if (isLong && route === undefined && plainOptions.method === 'GET') {
+        const answer = await bulk.get(url, plainOptions);
+        if (answer !== undefined) return answer;
+      }
+      // Without `reset: false` undici closes the connection after every HEAD.
+      const options = { ...plainOptions, reset: false };
       // Through a proxy a plain request is sent whole, with the URL in place of the path.
-      if (route !== undefined) {
-        const headers = { ...(options.headers as Record<string, string>), host: url.host };
-        if (route.authorization !== undefined) Object.assign(headers, { 'proxy-authorization': route.authorization });
+      if (route !== undefined && url.protocol === 'http:') {
+        const headers: Record<string, string> = { ...options.headers, host: url.host };
+        if (route.authorization !== undefined) headers['proxy-authorization'] = route.authorization;
         return agent.request({ ...options, headers, origin: route.origin, path: url.href });
       }
       return agent.request({ ...options, origin: url.origin, path: `${url.pathname}${url.search}` });
     },
     proxyOf: proxies,
-    destroy: () => agent.destroy(),
+    destroy: async () => {
+      bulk.destroy();
+      await agent.destroy();
+    },
   };
 }
 

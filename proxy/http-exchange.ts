@@ -7,6 +7,7 @@ import type { Authorizer } from './authorize.js';
 import type { Credential, CredentialLookup } from './credentials.js';
 import { connectionFailure, RetryLaterError, systemCodeOf } from './errors.js';
 import type { HttpAgent } from './http-agent.js';
+import type { AnswerBody } from './http-bulk/contract.js';
 import { header, retryAfter, type Headers } from './http-headers.js';
 
 const MAX_REDIRECTS = 5;
@@ -35,6 +36,8 @@ export interface Request {
   readonly body?: string;
   /** Statuses beside 2xx that are an answer, not an error. */
   readonly accept?: readonly number[];
+  /** Whether many bytes are to come. */
+  readonly isLong?: boolean;
 }
 
 export interface Answer {
@@ -42,7 +45,7 @@ export interface Answer {
   readonly url: URL;
   readonly status: number;
   readonly headers: Headers;
-  readonly body: Dispatcher.ResponseData['body'];
+  readonly body: AnswerBody;
 }
 
 /**
@@ -98,20 +101,19 @@ async function authorized(
 async function send(
   { agent, idleTimeout, userAgent, isHttp2 }: ExchangeContext,
   url: URL,
-  { method, headers = {}, body }: Request,
+  { method, headers = {}, body, isLong = false }: Request,
   authorization: string | undefined,
   control: LinkedController,
 ): Promise<Answer> {
   const all: Record<string, string> = { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': userAgent, ...headers };
   if (authorization !== undefined) all['authorization'] = authorization;
   let late: ButlerfsError | undefined;
-  // Without `reset: false` undici closes the connection after every HEAD.
-  const options = { method: method as Dispatcher.HttpMethod, headers: all, body: body ?? null, signal: control.signal, reset: false };
+  const options = { method: method as Dispatcher.HttpMethod, headers: all, body: body ?? null, signal: control.signal };
   // A server that ends an HTTP/2 connection in good order takes requests with it that it has not looked at.
   for (let again = isHttp2(); ; again = false) {
     try {
       // undici hears of an abort only once the request has a connection.
-      const sent = abortable(agent.request(url, options), control.signal, `asking for ${shown(url)}`);
+      const sent = abortable(agent.request(url, { ...options, isLong: isLong && !isHttp2() }), control.signal, `asking for ${shown(url)}`);
       const answer = await within(sent, idleTimeout, () => {
         late = new ButlerfsError('remote-timeout', { what: `asking for ${shown(url)}`, why: `no answer for ${idleTimeout / 1000} s` });
         return late;

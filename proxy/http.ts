@@ -32,6 +32,9 @@ export interface HttpRemoteSettings {
   readonly authorities?: (() => SecureContext | undefined) | undefined;
 }
 
+/** Bytes from which on an answer is a long one. */
+const LONG = 2 * 2 ** 20;
+
 /** `root` is an http(s) URL without user information, query, fragment or trailing slash. */
 export function httpRemote(root: string, settings: HttpRemoteSettings): Remote {
   return new HttpRemote(root, settings);
@@ -94,7 +97,8 @@ class HttpRemote implements Remote {
     const control = linkSignals(signal, this.#closing.signal);
     try {
       throwIfAborted(control.signal, `reading ${url}`);
-      const answer = await this.#exchange(url, { method: 'GET', headers, accept: ranged ? [412, 416] : [412] }, control);
+      const isLong = this.#protocol === 'HTTP/1.1' && length !== undefined && length >= LONG;
+      const answer = await this.#exchange(url, { method: 'GET', headers, accept: ranged ? [412, 416] : [412], isLong }, control);
       const selected = this.#select(url, answer, offset, length, validator);
       if (selected === 'beyond') {
         drop(answer, this.#context.idleTimeout);
