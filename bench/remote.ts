@@ -1,9 +1,10 @@
 /**
  * Repositories behind HTTP and SSH, cold, against what others have and against what the network can do: a large file, its first bytes, many small files; on
- * this host, and through a link of 50 ms (there and back) and 100 Mbit/s. BENCH_REMOTE_SCALE=0.01 makes everything smaller, to try it.
+ * this host, and through a link of 50 ms (there and back) and 100 Mbit/s. BENCH_REMOTE_SCALE=0.01 makes everything smaller, to try it,
+ * and BENCH_REMOTE_PARTS=part,large,link,directory,small leaves out what is not named.
  */
 
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeSmallRepository } from '../scripts/repository/repository.js';
 import { TcpProxy } from '../test/faults/tcp-proxy.js';
@@ -27,6 +28,8 @@ const BLOCK = 4 * MEBIBYTE;
 const TRACTS = Math.max(1, Math.round(21 * SCALE));
 const IN_ONE_DIRECTORY = Math.max(10, Math.round(200 * SCALE));
 const HEADER = 28_800;
+/** Each way, of the images of a composite. */
+const PIXELS = 1500;
 /** 50 ms there and back, 100 Mbit/s. */
 const LINK = { delay: 25, bandwidth: 12_500_000 };
 /** Seconds for one of many small files through the link. */
@@ -36,6 +39,13 @@ const RUNS = 3;
 const place = diskDirectory();
 const rows: Row[] = [];
 const endings: (() => Promise<unknown>)[] = [];
+
+/** Said at once, too: all of them take a quarter of an hour. */
+function add(row: Row): void {
+  rows.push(row);
+  const ratio = (row.measured / row.reference).toFixed(2);
+  process.stderr.write(`${row.what}: ${row.measured.toPrecision(3)} ${row.unit}, ${ratio} of ${row.against}\n`);
+}
 
 async function serve(directory: string): Promise<Nginx> {
   const nginx = await Nginx.start(directory);
@@ -75,7 +85,7 @@ async function race(
       return NaN;
     }),
   );
-  if (failure === undefined) rows.push({ ...row, ...medians, unit: 's' });
+  if (failure === undefined) add({ ...row, ...medians, unit: 's' });
   else process.stderr.write(`left out: ${row.what}, against ${row.against}, which fails: ${failure.split('\n').slice(0, 2).join(' ')}\n`);
 }
 
@@ -120,7 +130,7 @@ async function largeFile(): Promise<void> {
   const rclone = rcloneHttp(place, nginx.url);
   const rcloneOverSsh = rcloneSftp(place, sshd, sshd.port, directory);
   const sshMount = sshfs(place, sshd, sshd.port, directory);
-  rows.push({ what, ...(await sideBySide(RUNS, () => overHttp(cat), curl)), unit: 's', against: 'curl | tee | b2sum', limit: 1 / 0.7 });
+  add({ what, ...(await sideBySide(RUNS, () => overHttp(cat), curl)), unit: 's', against: 'curl | tee | b2sum', limit: 1 / 0.7 });
   await race(
     { what, against: 'rclone', limit: 1 / 1.5 },
     RUNS,
@@ -163,11 +173,43 @@ async function firstBytes(nginx: Nginx, path: string, peers: readonly (readonly 
     await new Promise((resolve) => setTimeout(resolve, 1000));
     return proxy.counts.answered - before;
   });
-  rows.push({ what: `${what}: over the wire`, measured: answered / MEBIBYTE, reference: 1, unit: 'MiB', against: 'the promise', limit: 1 });
+  add({ what: `${what}: over the wire`, measured: answered / MEBIBYTE, reference: 1, unit: 'MiB', against: 'the promise', limit: 1 });
   for (const [against, peer] of peers) {
     const measured = (): Promise<number> => cold(nginx.url, (mount) => head(onlyFile(largeLeaf(mount.path))));
     await race({ what, against, limit: 1 }, RUNS, measured, () => coldPeer(peer, (mount) => head(join(mount, path))));
   }
+}
+
+/** One of the three images of a remote file: the others stay where they are. */
+async function onePart(): Promise<void> {
+  const directory = join(place, 'composite');
+  writeSmallRepository(directory, {
+    tracts: [8766],
+    patches: 1,
+    bands: ['i'],
+    visits: 1,
+    detectors: 1,
+    pixels: PIXELS,
+    images: ['IMAGE', 'MASK', 'VARIANCE'],
+  });
+  const proxy = await proxied((await serve(directory)).port);
+  const { answered, size } = await cold(`http://127.0.0.1:${proxy.port}`, async ({ path }) => {
+    const type = join(path, 'deepCoadd_calexp.mask');
+    const found = await runSuccessfully('find', [type, '-type', 'f'], { timeout: 60_000 });
+    const before = proxy.counts.answered;
+    await cat(found.trimEnd());
+    // What is on its way after the answer counts as well.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    return { answered: proxy.counts.answered - before, size: statSync(found.trimEnd()).size };
+  });
+  add({
+    what: `one of three images of a remote file, ${(size / MEBIBYTE).toFixed(1)} MiB: over the wire`,
+    measured: answered / MEBIBYTE,
+    reference: (size + 64 * 1024) / MEBIBYTE,
+    unit: 'MiB',
+    against: 'its bytes and 64 KiB',
+    limit: 1,
+  });
 }
 
 async function largeFileThroughLink(): Promise<void> {
@@ -176,7 +218,7 @@ async function largeFileThroughLink(): Promise<void> {
   writeLargeRepository(directory, size);
   const proxy = await proxied((await serve(directory)).port, LINK);
   const taken = await cold(`http://127.0.0.1:${proxy.port}`, (mount) => cat(onlyFile(largeLeaf(mount.path))));
-  rows.push({
+  add({
     what: `${size / MEBIBYTE} MiB through 50 ms and 100 Mbit/s, cold`,
     measured: taken,
     reference: size / LINK.bandwidth,
@@ -241,7 +283,7 @@ async function oneDirectoryThroughLink(): Promise<void> {
     const [visit] = readdirSync(join(path, 'calexp')).filter((name) => name.startsWith('visit='));
     return commandSeconds(`ls "$1" && find "$1" -type f | sort -V | xargs -d '\\n' cat`, join(path, 'calexp', visit!));
   });
-  rows.push({
+  add({
     what: `${IN_ONE_DIRECTORY} small files of one listed directory through 50 ms and 100 Mbit/s, one after the other, cold`,
     measured: taken,
     reference: IN_ONE_DIRECTORY * PROMISED_EACH,
@@ -251,12 +293,19 @@ async function oneDirectoryThroughLink(): Promise<void> {
   });
 }
 
+const PARTS: Readonly<Record<string, () => Promise<void>>> = {
+  part: onePart,
+  large: largeFile,
+  link: largeFileThroughLink,
+  directory: oneDirectoryThroughLink,
+  small: smallFiles,
+};
+/** Some of them, to look at these alone. */
+const CHOSEN = (process.env['BENCH_REMOTE_PARTS'] ?? '').split(',').filter((name) => name !== '');
+
 try {
   mkdirSync(place, { recursive: true });
-  await largeFile();
-  await largeFileThroughLink();
-  await smallFiles();
-  await oneDirectoryThroughLink();
+  for (const [name, part] of Object.entries(PARTS)) if (CHOSEN.length === 0 || CHOSEN.includes(name)) await part();
   report(rows);
 } finally {
   for (const end of endings.reverse()) await end();

@@ -1,5 +1,5 @@
 /**
- * Writes FITS files: a primary header without data and one image extension of float32.
+ * Writes FITS files: a primary header without data and image extensions of float32.
  *
  * Format: the FITS standard 4.0: blocks of 2880 bytes, header cards of 80 ASCII characters, data big-endian.
  */
@@ -48,8 +48,8 @@ function imageData({ pixels }: Image): Buffer {
   return data;
 }
 
-/** A complete file: primary HDU with `cards`, then the extension IMAGE with `cards` and the pixels. */
-export function fitsFile(cards: readonly Card[], image: Image): Buffer {
+/** A complete file: primary HDU with `cards`, then for each name an extension with `cards` and the pixels. */
+export function fitsFile(cards: readonly Card[], image: Image, names: readonly string[] = ['IMAGE']): Buffer {
   const primary = header([
     { keyword: 'SIMPLE', value: true, comment: 'conforms to the FITS standard' },
     { keyword: 'BITPIX', value: 8 },
@@ -57,16 +57,18 @@ export function fitsFile(cards: readonly Card[], image: Image): Buffer {
     { keyword: 'EXTEND', value: true },
     ...cards,
   ]);
-  const extension = header([
-    { keyword: 'XTENSION', value: 'IMAGE', comment: 'image extension' },
-    { keyword: 'BITPIX', value: -32, comment: 'IEEE float32' },
-    { keyword: 'NAXIS', value: 2 },
-    { keyword: 'NAXIS1', value: image.side },
-    { keyword: 'NAXIS2', value: image.side },
-    { keyword: 'PCOUNT', value: 0 },
-    { keyword: 'GCOUNT', value: 1 },
-    { keyword: 'EXTNAME', value: 'IMAGE' },
-    ...cards,
-  ]);
-  return Buffer.concat([primary, extension, imageData(image)]);
+  const extension = (name: string): Buffer =>
+    header([
+      { keyword: 'XTENSION', value: 'IMAGE', comment: 'image extension' },
+      { keyword: 'BITPIX', value: -32, comment: 'IEEE float32' },
+      { keyword: 'NAXIS', value: 2 },
+      { keyword: 'NAXIS1', value: image.side },
+      { keyword: 'NAXIS2', value: image.side },
+      { keyword: 'PCOUNT', value: 0 },
+      { keyword: 'GCOUNT', value: 1 },
+      { keyword: 'EXTNAME', value: name },
+      ...cards,
+    ]);
+  const data = imageData(image);
+  return Buffer.concat([primary, ...names.flatMap((name) => [extension(name), data])]);
 }

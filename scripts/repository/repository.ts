@@ -28,6 +28,8 @@ export interface SmallRepository {
   readonly detectors: number;
   /** Side of each image. */
   readonly pixels: number;
+  /** Names of the images of a file; default: IMAGE alone. */
+  readonly images?: readonly string[];
 }
 
 export const SMALL: SmallRepository = { tracts: [8766, 9813], patches: 13, bands: ['g', 'r', 'i'], visits: 6, detectors: 4, pixels: 64 };
@@ -47,14 +49,14 @@ export interface WrittenDataset {
  * (`calexp`) in {@link SURVEY_RUN}, one coadd again in {@link RERUN}, and {@link CHAIN}. The same options give the same bytes.
  */
 export function writeSmallRepository(directory: string, options: SmallRepository = SMALL): WrittenDataset[] {
-  const { tracts, patches, bands, visits, detectors, pixels } = options;
+  const { tracts, patches, bands, visits, detectors, pixels, images } = options;
   const written: WrittenDataset[] = [];
   const detectorIds = [...Array(detectors).keys()];
   withRegistry(directory, (registry) => {
     const coadd = registry.datasetType('deepCoadd_calexp', 'ExposureF', ['band', 'skymap', 'tract', 'patch']);
     const calexp = registry.datasetType('calexp', 'ExposureF', ['instrument', 'detector', 'visit']);
     const put = (type: DatasetTypeHandle, dataId: DataId, run: string, path: string, cards: readonly Card[]): void => {
-      const content = fitsFile([...cards, { keyword: 'RUN', value: run }], starField(pixels, path));
+      const content = fitsFile([...cards, { keyword: 'RUN', value: run }], starField(pixels, path), images);
       const checksum = createHash('blake2b512').update(content).digest('hex');
       mkdirSync(dirname(join(directory, path)), { recursive: true });
       writeFileSync(join(directory, path), content);
