@@ -1,11 +1,10 @@
 /** Data IDs that dimension records define: `butlerfs query --dimensions` and `--missing`. */
 
 import { ButlerfsError } from '../common/errors.js';
-import { openView } from '../fs/tree/view.js';
 import { resolveKey } from '../registry/keys.js';
-import { constraintOf, requireType } from './query-report.js';
+import { chosenTypes, constraintOf, viewOf } from './query-report.js';
 import { printable } from './table.js';
-import type { DataIdQuery, DataIdValue, DimensionName } from '../registry/contract.js';
+import type { DataIdQuery, DataIdValue, DatasetType, DimensionName } from '../registry/contract.js';
 import type { Target } from './target.js';
 
 export interface DataIdQuestion {
@@ -32,25 +31,30 @@ function pairText([key, value]: readonly [DimensionName, DataIdValue]): string {
 }
 
 function queryOf(target: Target, { dimensions, missing, id, where }: DataIdQuestion): DataIdQuery {
-  const { catalogue, aliases, collections, calibrations, defaults } = target;
+  const { catalogue, aliases } = target;
+  const view = viewOf(target);
   if (missing !== undefined) {
     if (dimensions !== undefined)
       throw new ButlerfsError('usage', { what: '--missing with --dimensions', why: 'the dataset type has dimensions of its own' });
-    const type = requireType(catalogue, missing);
-    const { searchPath } = openView(catalogue, { collections, calibrations, order: [] }, defaults).of(type);
+    const { types, keys } = chosenTypes(catalogue, view, missing, id);
+    const [{ type }, another] = types as [{ readonly type: DatasetType }, unknown?];
+    if (another !== undefined)
+      throw new ButlerfsError('usage', { what: `--missing ${missing}`, why: 'it has several flavors', advice: 'add --id flavor=...' });
+    const { searchPath } = view.of(type);
     const { required } = type.dimensions;
     return {
       dimensions: required,
-      constraint: constraintOf(target, type, id),
+      constraint: constraintOf(target, view, type, keys),
       keys: required,
       lacking: { type, searchPath },
       where,
       aliases,
     };
   }
-  const asked = (dimensions ?? '').split(',').map((name) => resolveKey(catalogue.universe, name.trim(), aliases));
+  const instrument = view.defaults.get('instrument');
+  const asked = (dimensions ?? '').split(',').map((name) => resolveKey(catalogue, name.trim(), aliases, instrument));
   const group = catalogue.universe.group(asked);
   const owner = { name: asked.join(','), kind: 'data ID', dimensions: group };
   const keys = catalogue.universe.pathOrder([...group.required, ...asked]);
-  return { dimensions: asked, constraint: constraintOf(target, owner, id), keys, where, aliases };
+  return { dimensions: asked, constraint: constraintOf(target, view, owner, id), keys, where, aliases };
 }

@@ -3,10 +3,12 @@
 import { ButlerfsError } from '../common/errors.js';
 import { didYouMean, nearestNames } from '../common/nearest.js';
 import { fileNames } from '../fs/tree/file-names.js';
-import { openView } from '../fs/tree/view.js';
+import { findFamily } from '../fs/tree/find-family.js';
+import { openView, withDefaults } from '../fs/tree/view.js';
 import { parseKeyValues } from '../mounts/options.js';
 import { parseKeyValue, type KeyOwner } from '../registry/keys.js';
-import { encodeComponent } from '../registry/values.js';
+import { flavorKey, givenFlavor, typeOfFlavor } from '../registry/coadd-flavors.js';
+import { decodeValue, encodeComponent } from '../registry/values.js';
 import { printable } from './table.js';
 import type { View } from '../fs/tree/view.js';
 import type { Catalogue, Constraint, DataIdValue, DatasetRecord, DatasetType } from '../registry/contract.js';
@@ -21,24 +23,58 @@ export interface Question {
 
 export interface FoundDatasets {
   readonly type: DatasetType;
+  /** Set where a family of coadds was asked for. */
+  readonly flavor?: string | undefined;
   readonly view: View;
   readonly records: IterableIterator<DatasetRecord>;
 }
 
-/** Throws `unknown-dataset-type`, `unknown-dimension`, `invalid-value`, `unknown-collection`, or `usage` for an expression that is none. */
-export function findDatasets(target: Target, { type: name, id, where }: Question): FoundDatasets {
-  const { catalogue, collections, calibrations, defaults, aliases } = target;
-  const type = requireType(catalogue, name);
-  const view = openView(catalogue, { collections, calibrations, order: [], where, aliases }, defaults);
-  return { type, view, records: catalogue.query({ ...view.of(type), constraint: constraintOf(target, type, id) }) };
+/**
+ * Datasets of a type; of a family of coadds those of the flavor that `id` gives, or of each in turn. Throws `unknown-dataset-type`, `unknown-dimension`,
+ * `invalid-value`, `unknown-value`, `unknown-collection`, or `usage` for an expression that is none.
+ */
+export function findDatasets(target: Target, { type: name, id, where }: Question): FoundDatasets[] {
+  const { catalogue } = target;
+  const view = viewOf(target, where);
+  const { types, keys } = chosenTypes(catalogue, view, name, id);
+  return types.map(({ type, flavor }) => {
+    const constraint = constraintOf(target, view, type, keys);
+    return { type, flavor, view, records: catalogue.query({ ...view.of(type), constraint }) };
+  });
+}
+
+/** The view that the target is asked in. */
+export function viewOf({ catalogue, collections, calibrations, defaults, aliases, flavors }: Target, where?: string): View {
+  return openView(catalogue, { collections, calibrations, order: [], where, aliases, flavors }, defaults);
+}
+
+interface ChosenTypes {
+  readonly types: readonly { readonly type: DatasetType; readonly flavor?: string }[];
+  /** `KEY=VALUE` texts without the flavor. */
+  readonly keys: readonly string[];
+}
+
+/** The type of a name, or those of a family of coadds. Throws as {@link findDatasets}. */
+export function chosenTypes(catalogue: Catalogue, view: View, name: string, id: readonly string[]): ChosenTypes {
+  const family = findFamily(catalogue, view, name);
+  if (catalogue.datasetType(name) !== undefined || family === undefined || family.component !== null)
+    return { types: [{ type: requireType(catalogue, name) }], keys: id };
+  const { flavors } = family;
+  const wanted = id.map(givenFlavor).findLast((flavor) => flavor !== undefined);
+  if (wanted === undefined) return { types: flavors.flatMap(({ flavor, types }) => types.map((type) => ({ type, flavor }))), keys: id };
+  const flavor = decodeValue(wanted);
+  return { types: [{ type: typeOfFlavor(name, flavors, flavor), flavor }], keys: id.filter((text) => givenFlavor(text) === undefined) };
 }
 
 /** `KEY=VALUE` texts as values, with what the mount's own defaults say. Throws `unknown-dimension`, `invalid-value` and `usage`. */
-export function constraintOf({ catalogue, defaults, aliases }: Target, owner: KeyOwner, id: readonly string[]): Constraint {
+export function constraintOf({ catalogue, defaults }: Target, view: View, owner: KeyOwner, id: readonly string[]): Constraint {
   // What the mount's own defaults say holds as in its paths; inferred ones have one value only and leave nothing out.
   const constraint = new Map<string, DataIdValue>([...defaults].filter(([dimension]) => owner.dimensions.required.includes(dimension)));
-  for (const [key, text] of Object.entries(parseKeyValues(id))) {
-    const { dimension, value } = parseKeyValue(catalogue, owner, key, text, constraint, aliases);
+  const isGovernor = ([key]: readonly [string, string]): boolean => catalogue.universe.dimension(key)?.isGovernor === true;
+  const given = Object.entries(parseKeyValues(id));
+  // What an alias means, and a name of a detector, depends on the instrument.
+  for (const [key, text] of [...given.filter(isGovernor), ...given.filter((pair) => !isGovernor(pair))]) {
+    const { dimension, value } = parseKeyValue(catalogue, owner, key, text, withDefaults(view, owner, constraint), view);
     constraint.set(dimension, value);
   }
   return constraint;
@@ -46,19 +82,26 @@ export function constraintOf({ catalogue, defaults, aliases }: Target, owner: Ke
 
 type Printer = (target: Target, found: FoundDatasets) => Iterable<string>;
 
-export function printerFor({ json, paths }: { readonly json?: boolean; readonly paths?: boolean }): Printer {
+/** One line for each dataset, of one type after the other. */
+export function* foundLines(target: Target, all: readonly FoundDatasets[], flags: Parameters<typeof printerFor>[0]): Iterable<string> {
+  const print = printerFor(flags);
+  for (const found of all) yield* print(target, found);
+}
+
+function printerFor({ json, paths }: { readonly json?: boolean; readonly paths?: boolean }): Printer {
   if (json === true) return jsonLines;
   return paths === true ? pathLines : dataIdLines;
 }
 
 /** `key=value key=value  RUN`, governors left out as in paths. */
-function* dataIdLines(_: Target, { type, view, records }: FoundDatasets): Iterable<string> {
+function* dataIdLines(_: Target, { type, flavor, view, records }: FoundDatasets): Iterable<string> {
+  const first = flavor === undefined ? [] : [`${flavorKey}=${printable(flavor)}`];
   for (const record of records) {
     const pairs = type.dimensions.required
       .map((dimension, i) => [dimension, record.values[i]!] as const)
       .filter(([dimension, value]) => view.defaults.get(dimension) !== value)
       .map(([dimension, value]) => `${dimension}=${printable(String(value))}`);
-    yield `${[...pairs, ''].join(' ')} ${printable(record.run)}\n`.trimStart();
+    yield `${[...first, ...pairs, ''].join(' ')} ${printable(record.run)}\n`.trimStart();
   }
 }
 

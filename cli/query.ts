@@ -64,8 +64,8 @@ export function define(program: Command): void {
           const { dataIdLines } = await import('./query-data-ids.js');
           return dataIdLines(target, { dimensions, missing, id, where }, json);
         }
-        const { findDatasets, printerFor } = await import('./query-report.js');
-        return printerFor(flags)(target, findDatasets(target, { type, id, where }));
+        const { findDatasets, foundLines } = await import('./query-report.js');
+        return foundLines(target, findDatasets(target, { type, id, where }), flags);
       }
     });
 }

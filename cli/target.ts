@@ -15,6 +15,7 @@ import { endProgress, remark, showProgress } from './output.js';
 import type { Configuration } from '../mounts/configuration.js';
 import type { OpenedSource } from '../mounts/source.js';
 import type { Catalogue, Constraint } from '../registry/contract.js';
+import type { FlavorNames, KeyAliases } from '../registry/open.js';
 
 export interface Target {
   readonly catalogue: Catalogue;
@@ -24,7 +25,9 @@ export interface Target {
   readonly calibrations: Readonly<Record<string, readonly string[]>>;
   /** Values that hold where a data ID does not say. */
   readonly defaults: Constraint;
-  readonly aliases: Readonly<Record<string, string>>;
+  /** The user's, before those of the repository. */
+  readonly aliases: KeyAliases;
+  readonly flavors: FlavorNames;
   /** Where it is mounted, when it was named by its mount point. */
   readonly mountPoint?: string;
 }
@@ -50,6 +53,7 @@ export async function openTarget(text: string, collections?: string): Promise<Ta
     calibrations: asked === undefined ? { ...configuration.defaults.calibs, ...named?.calibs } : {},
     defaults: parseDefaults(catalogue, defaults),
     aliases: configuration.aliases,
+    flavors: configuration.flavors ?? {},
   };
 }
 
@@ -83,6 +87,7 @@ async function openMount(text: string, mountStates: string): Promise<Target | un
     calibrations: state.calibrations ?? {},
     defaults: parseDefaults(catalogue, state.defaults),
     aliases: state.aliases,
+    flavors: state.flavors ?? {},
     mountPoint,
   };
 }

@@ -15,8 +15,10 @@
  *       other.example.org: {bearer-file: /home/me/.token}
  *     defaults:                               # for every mount; names and values as after -o
  *       cache-size: 200G
- *     aliases:                                # extra names for dimensions
+ *     aliases:                                # extra names for keys: registry/aliases.ts
  *       chip: detector
+ *     flavors:                                # extra names for coadds: registry/coadd-flavors.ts
+ *       coadd: {best: myBestSeeing}
  *
  * The user's file is read before the system's; a source, a host or a default that both name is taken from the user's.
  */
@@ -26,6 +28,8 @@ import { LineCounter, isNode, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { ButlerfsError } from '../common/errors.js';
 import { didYouMean, nearestNames } from '../common/nearest.js';
+import { aliasesSchema, flavorsSchema } from '../registry/open.js';
+import type { FlavorNames, KeyAliases } from '../registry/open.js';
 import { hasErrno } from './errno.js';
 import { LOG_LEVELS } from './log-levels.js';
 import { TRANSPORTS } from './transports.js';
@@ -86,16 +90,12 @@ const defaultsSchema = z.strictObject({
   allow_other: z.boolean().optional(),
 });
 
-const aliasesSchema = z.record(
-  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'an alias is letters, digits and underscores'),
-  z.string().min(1),
-);
-
 const fileSchema = z.strictObject({
   sources: z.record(z.string().regex(/^[^/:]+$/, 'a name holds no slash and no colon'), sourceSchema).default({}),
   credentials: z.record(z.string(), credentialSchema).default({}),
   defaults: defaultsSchema.default({}),
   aliases: aliasesSchema.default({}),
+  flavors: flavorsSchema.exactOptional(),
 });
 
 /** A repository with a name. */
@@ -110,8 +110,10 @@ export interface Configuration {
   /** By host or host:port. */
   readonly credentials: Readonly<Record<string, HostCredentials>>;
   readonly defaults: ConfiguredDefaults;
-  /** Extra names for dimensions: alias -> canonical name. */
-  readonly aliases: Readonly<Record<string, string>>;
+  /** Extra names for keys. */
+  readonly aliases: KeyAliases;
+  /** Extra names for coadds. */
+  readonly flavors?: FlavorNames;
 }
 
 /** The keys that may stand at a place of the file, for the nearest one; undefined where any may. */
@@ -137,9 +139,18 @@ export async function loadConfiguration(files: readonly string[]): Promise<Confi
       credentials: { ...below.credentials, ...above.credentials },
       defaults: { ...below.defaults, ...above.defaults },
       aliases: { ...below.aliases, ...above.aliases },
+      ...bothFlavors(below.flavors, above.flavors),
     }),
     { sources: {}, credentials: {}, defaults: {}, aliases: {} },
   );
+}
+
+/** Of a family the flavours that either names. */
+function bothFlavors(below: FlavorNames = {}, above: FlavorNames = {}): Pick<Configuration, 'flavors'> {
+  const families = [...new Set([...Object.keys(below), ...Object.keys(above)])];
+  return families.length === 0
+    ? {}
+    : { flavors: Object.fromEntries(families.map((family) => [family, { ...below[family], ...above[family] }])) };
 }
 
 async function loadFile(file: string): Promise<Configuration | undefined> {

@@ -3,6 +3,7 @@
 import type { CacheStatistics, ObjectRequest } from '../cache/contract.js';
 import type { MirrorHealth } from '../proxy/contract.js';
 import type { CatalogueInfo } from '../registry/contract.js';
+import type { FlavorNames, KeyAliases } from '../registry/open.js';
 import type { TreeSettings } from './tree-host.js';
 import type { TRANSPORTS } from './transports.js';
 
@@ -18,8 +19,10 @@ export interface MountOptions {
   readonly defaults: Readonly<Record<string, string>>;
   /** Collections that are searched for a dataset type in place of the search path, by its name. */
   readonly calibrations?: Readonly<Record<string, readonly string[]>>;
-  /** Extra names for dimensions, from the configuration: alias -> canonical name. */
-  readonly aliases?: Readonly<Record<string, string>>;
+  /** Extra names for keys, from the configuration. */
+  readonly aliases?: KeyAliases;
+  /** Extra names for coadds, from the configuration. */
+  readonly flavors?: FlavorNames;
   /** The key that the source must be published with: `ed25519:BASE64`. Nothing is shown then that was not signed. */
   readonly publicKey?: string;
   readonly cacheDirectory: string;

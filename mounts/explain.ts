@@ -26,14 +26,14 @@ export async function openMountedCatalogue({ mountPoint, catalogueDirectory }: C
 
 /** `path` is below the mount point, without a leading slash. */
 export async function explainOn(
-  state: CatalogueOfMount & Pick<MountState, 'collections' | 'calibrations' | 'defaults' | 'aliases'>,
+  state: CatalogueOfMount & Pick<MountState, 'collections' | 'calibrations' | 'defaults' | 'aliases' | 'flavors'>,
   path: string,
 ): Promise<string> {
   const catalogue = await openMountedCatalogue(state);
   try {
     const defaults = parseDefaults(catalogue, state.defaults);
-    const { collections, calibrations = {}, aliases } = state;
-    return explainPath(catalogue, { collections, calibrations, order: [], aliases }, defaults, path, { aliases }).text;
+    const { collections, calibrations = {}, aliases, flavors } = state;
+    return explainPath(catalogue, { collections, calibrations, order: [], aliases, flavors }, defaults, path).text;
   } finally {
     catalogue.close();
   }

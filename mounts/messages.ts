@@ -6,6 +6,7 @@ import { isDigest } from '../cache/digest.js';
 import { ERRNO_OF_CODE } from '../common/errors.js';
 import type { ErrorCode, SerializedError } from '../common/errors.js';
 import type { CatalogueInfo } from '../registry/contract.js';
+import { aliasesSchema, flavorsSchema } from '../registry/open.js';
 import type { MountStatus } from './contract.js';
 import type { TreeSettings } from './tree-host.js';
 
@@ -136,7 +137,8 @@ const treeSchema = z.object({
   collections: z.array(z.string()),
   calibrations: z.record(z.string(), z.array(z.string())).exactOptional(),
   defaults: z.record(z.string(), z.union([z.string(), z.number()])),
-  aliases: z.record(z.string(), z.string()),
+  aliases: aliasesSchema,
+  flavors: flavorsSchema.exactOptional(),
   owner: z.object({ uid: z.number(), gid: z.number() }),
 });
 

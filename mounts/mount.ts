@@ -210,7 +210,7 @@ class Mount implements Mounted {
   }
 
   treeSettings(): TreeSettings {
-    const { cacheDirectory, verify, collections, calibrations, aliases = {} } = this.options;
+    const { cacheDirectory, verify, collections, calibrations, aliases = {}, flavors } = this.options;
     const { catalogueFile, digestsFile, remote } = this.#opened;
     return {
       catalogueFile,
@@ -222,6 +222,7 @@ class Mount implements Mounted {
       ...(calibrations === undefined ? {} : { calibrations }),
       defaults: this.#mountDefaults(),
       aliases,
+      ...(flavors === undefined ? {} : { flavors }),
       owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
     };
   }

@@ -117,6 +117,7 @@ export function resolveMountOptions(request: MountRequest, configuration: Config
     ...calibrationsOf({ ...defaults.calibs, ...source.named?.calibs, ...parseCalibrations(given.get('calibs') ?? []) }),
     defaults: { ...defaults.default, ...source.named?.default, ...parseKeyValues(given.get('default') ?? []) },
     aliases: configuration.aliases,
+    ...(configuration.flavors === undefined ? {} : { flavors: configuration.flavors }),
     cacheDirectory: cache === undefined ? (defaults.cache ?? cacheDirectory) : resolve(request.workingDirectory, nonEmpty(cache, 'cache')),
     ...(publicKey === undefined ? {} : { publicKey }),
     wholeSize: parseSize(option('whole-size', DEFAULT_WHOLE_SIZE), 'whole-size'),

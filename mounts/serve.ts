@@ -78,6 +78,7 @@ async function serveUntilEnded(
     ...(options.calibrations === undefined ? {} : { calibrations: copied(options.calibrations) }),
     defaults: { ...options.defaults },
     aliases: { ...options.aliases },
+    ...(options.flavors === undefined ? {} : { flavors: options.flavors }),
   };
   const end = (): void => {
     log.logger.info({ reason: String(signal.reason) }, 'ending');

@@ -37,7 +37,7 @@ export class ServedTree {
       content: this.#content(questions),
       view,
       defaults,
-      aliases: settings.aliases,
+      names: { aliases: settings.aliases, flavors: settings.flavors },
       owner: settings.owner,
     });
     const { searchPath, defaults: inferred } = openView(this.#catalogue, view, defaults);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomically } from '../common/atomic.js';
 import { bootId, startTicksOf } from '../common/process.js';
+import { aliasesSchema, flavorsSchema } from '../registry/open.js';
 import { mountName } from './directories.js';
 import { hasErrno } from './errno.js';
 
@@ -26,7 +27,8 @@ const stateSchema = z.object({
   collections: z.array(z.string()),
   calibrations: z.record(z.string(), z.array(z.string())).exactOptional(),
   defaults: z.record(z.string(), z.string()),
-  aliases: z.record(z.string(), z.string()),
+  aliases: aliasesSchema,
+  flavors: flavorsSchema.exactOptional(),
 });
 
 export type MountState = Readonly<z.infer<typeof stateSchema>>;

@@ -6,6 +6,7 @@
 import type { ObjectRequest, PartialContent, WholeContent } from '../cache/contract.js';
 import type { ButlerfsError } from '../common/errors.js';
 import type { DataIdValue } from '../registry/contract.js';
+import type { FlavorNames, KeyAliases } from '../registry/open.js';
 import type { KernelStatistics } from './contract.js';
 
 /** What can be replaced while it is served. */
@@ -23,7 +24,9 @@ export interface TreeSettings {
   readonly collections: readonly string[];
   readonly calibrations?: Readonly<Record<string, readonly string[]>>;
   readonly defaults: Readonly<Record<string, DataIdValue>>;
-  readonly aliases: Readonly<Record<string, string>>;
+  /** The user's, before those of the repository. */
+  readonly aliases: KeyAliases;
+  readonly flavors?: FlavorNames;
   readonly owner: { readonly uid: number; readonly gid: number };
 }
 

@@ -5,6 +5,10 @@
  * one schema; a {@link Catalogue} answers from it. Reading is synchronous and local: it never waits for a remote.
  */
 
+import type { KeyAliases } from './aliases.js';
+import type { FlavorNames } from './coadd-flavors.js';
+import type { RepositoryNames } from './names.js';
+
 /** Value of one dimension. Integers are exact: dimension values of every known universe lie below 2^53. */
 export type DataIdValue = number | string;
 
@@ -161,8 +165,10 @@ export interface WhereFilter {
   readonly where?: string | undefined;
   /** Milliseconds that the catalogue may take to answer, where others wait for it meanwhile: then it throws `timed-out`. Undefined: as long as it takes. */
   readonly patience?: number | undefined;
-  /** Further names of dimensions in it. */
-  readonly aliases?: Readonly<Record<string, DimensionName>> | undefined;
+  /** The user's further names of keys in it, before those of the repository. */
+  readonly aliases?: KeyAliases | undefined;
+  /** Likewise of flavours. */
+  readonly flavors?: FlavorNames | undefined;
 }
 
 /** Data IDs that dimension records define (docs/queries.md), data or not. */
@@ -211,6 +217,8 @@ export interface CatalogueInfo {
   readonly universe: { readonly version: number; readonly namespace: string };
   /** Names that are searched where none are given; without it every RUN. */
   readonly defaultCollections?: readonly string[] | undefined;
+  /** What the repository itself calls keys and coadds, beside their own names. */
+  readonly names?: RepositoryNames | undefined;
 }
 
 /** Entry of one directory of the repository's own layout. */

@@ -89,17 +89,17 @@ describe('keys', () => {
   it('takes further aliases before the common ones', () => {
     expect(parse('calexp', 'pointing', '7', [], { pointing: 'visit' })).toEqual(['visit', 7]);
     expect(parse('calexp', 'ccd', '7', [], { ccd: 'visit' })).toEqual(['visit', 7]);
-    expect(resolveKey(catalogue.universe, 'pointing', { pointing: 'visit' })).toBe('visit');
+    expect(resolveKey(catalogue, 'pointing', { pointing: 'visit' })).toBe('visit');
   });
 
   it('resolves keys without a type', () => {
-    expect(['ccd', 'tract', 'htm7', 'filter'].map((key) => resolveKey(catalogue.universe, key))).toEqual([
+    expect(['ccd', 'tract', 'htm7', 'filter'].map((key) => resolveKey(catalogue, key))).toEqual([
       'detector',
       'tract',
       'htm7',
       'physical_filter',
     ]);
-    expect(() => resolveKey(catalogue.universe, 'detectr')).toThrow("did you mean 'detector'?");
-    expect(() => resolveKey(catalogue.universe, 'constructor')).toThrow("key 'constructor'");
+    expect(() => resolveKey(catalogue, 'detectr')).toThrow("did you mean 'detector'?");
+    expect(() => resolveKey(catalogue, 'constructor')).toThrow("key 'constructor'");
   });
 });

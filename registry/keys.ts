@@ -1,17 +1,11 @@
-/** Keys of paths and expressions: their aliases, and the values written for them (docs/paths.md, rules 2 and 5). */
+/** Keys of paths and expressions: what they and their aliases stand for, and the values written for them (docs/paths.md, rules 2 and 5). */
 
 import { ButlerfsError } from '../common/errors.js';
 import { didYouMean, nearestNames } from '../common/nearest.js';
-import type { Catalogue, Constraint, DataIdValue, DatasetType, Dimension, DimensionName, DimensionUniverse } from './contract.js';
+import { aliasNames, appliesTo, filterAlias, type KeyAlias, type KeyAliases, meaningsOf } from './aliases.js';
+import type { Catalogue, Constraint, DataIdValue, DatasetType, Dimension, DimensionName, SearchPath } from './contract.js';
+import { bandsOfFilter, filterDimension, mostInstruments, parseValue, uniqueValue } from './key-values.js';
 import { decodeValue } from './values.js';
-
-/** Further names for dimensions, by alias. */
-export type KeyAliases = Readonly<Record<string, DimensionName>>;
-
-/** The names of Gen2 and of other tools; `filter` stands for one of two dimensions, see {@link filterDimension}. */
-export const commonAliases: KeyAliases = { ccd: 'detector', ccdnum: 'detector', sensor: 'detector' };
-
-const filterAlias = 'filter';
 
 /** What keys of a path are counted among: a dataset type, or something else that they identify. */
 export interface KeyOwner extends Pick<DatasetType, 'name' | 'dimensions'> {
@@ -19,44 +13,64 @@ export interface KeyOwner extends Pick<DatasetType, 'name' | 'dimensions'> {
   readonly kind?: string;
 }
 
-/** How many filters an instrument may have before a name is no longer looked up among them. */
-const mostFilters = 10_000;
-
-/** What an alias stands for; other names as they are. Those of the repository or a configuration file come before the common ones. */
-export function resolveAlias(key: string, aliases: KeyAliases = {}): string {
-  if (Object.hasOwn(aliases, key)) return aliases[key]!;
-  return Object.hasOwn(commonAliases, key) ? commonAliases[key]! : key;
+export interface KeyOptions {
+  /** Of the user: before those of the repository. */
+  readonly aliases?: KeyAliases | undefined;
+  /** Says which instruments' filters are meant where a data ID has no instrument; default: all. */
+  readonly searchPath?: SearchPath | undefined;
 }
 
-/** The dimension that a key names, by its own name or an alias. Throws `unknown-dimension` with the nearest names. */
-export function resolveKey(universe: DimensionUniverse, key: string, aliases: KeyAliases = {}): DimensionName {
-  const name = resolveAlias(key, aliases);
-  if (universe.dimension(name) !== undefined) return name;
-  if (name === filterAlias && universe.dimension('physical_filter') !== undefined) return 'physical_filter';
-  throw unknownKey(key, `universe ${universe.namespace} ${universe.version}`, [
-    ...universe.names,
-    ...Object.keys(aliases),
-    ...Object.keys(commonAliases),
-  ]);
+/** A key with its value. */
+export interface ParsedKey {
+  readonly dimension: DimensionName;
+  readonly value: DataIdValue;
 }
 
 /**
- * What `filter` means for a value where the keys are `known`: a band where that is one of them and the value is one, and is no physical filter where that is
- * one of them too; else a physical filter.
+ * The dimension that a key names, by its own name or by an alias that means the same dimension for every instrument, or for the one given; `filter` is a
+ * physical filter. Throws `unknown-dimension` with the nearest names.
  */
-export function filterDimension(catalogue: Catalogue, known: readonly DimensionName[], value: string): DimensionName {
-  const isOne = (dimension: string): boolean =>
-    known.includes(dimension) && catalogue.dimensionValues(dimension, mostFilters).includes(value);
-  if (isOne('physical_filter')) return 'physical_filter';
-  return isOne('band') || !known.includes('physical_filter') ? 'band' : 'physical_filter';
+export function resolveKey(catalogue: Catalogue, key: string, aliases: KeyAliases = {}, instrument?: DataIdValue): DimensionName {
+  const { universe } = catalogue;
+  if (universe.dimension(key) !== undefined) return key;
+  const meanings = meaningsOf(catalogue, key, aliases).filter((meaning) => instrument === undefined || appliesTo(meaning, instrument));
+  const named = new Set(meanings.map(({ means }) => (means === filterAlias ? 'physical_filter' : means)));
+  const [name, another] = [...named].filter((one) => universe.dimension(one) !== undefined);
+  if (name !== undefined && another === undefined) return name;
+  if (another !== undefined) {
+    throw new ButlerfsError('unknown-dimension', {
+      what: `key '${key}'`,
+      why: `it means ${[...named].join(' or ')}`,
+      advice: 'write the one that is meant',
+    });
+  }
+  const names = [...universe.names, ...aliasNames(catalogue, aliases)];
+  throw unknownKey(key, `universe ${universe.namespace} ${universe.version}`, universe.names, didYouMean(nearestNames(key, names)));
+}
+
+/** What a key that the owner has not by its own name means for it; undefined for no alias that applies. The first that the owner has a key for counts. */
+export function aliasOf(
+  catalogue: Catalogue,
+  known: readonly DimensionName[],
+  key: string,
+  instrument: DataIdValue | undefined,
+  aliases?: KeyAliases,
+): KeyAlias | undefined {
+  const applying = meaningsOf(catalogue, key, aliases).filter((meaning) => appliesTo(meaning, instrument));
+  return applying.find(({ means }) => isKnown(known, means)) ?? applying[0];
+}
+
+function isKnown(known: readonly DimensionName[], means: string): boolean {
+  return known.includes(means) || (means === filterAlias && (known.includes('band') || known.includes('physical_filter')));
 }
 
 /**
- * Reads one `key=text` of a path under a dataset type: `text` is still percent-encoded. `constraint` is what the path said before; it tells the sky map that a
- * `patch=x,y` counts in.
+ * Reads one `key=text` of a path under a dataset type: `text` is still percent-encoded. `constraint` is what the path said before, with what need not be said; it
+ * tells the instrument whose aliases and names count, and the sky map that a `patch=x,y` counts in.
  *
- * Throws `unknown-dimension` for a key that the type neither requires nor implies (the message lists its keys), and `invalid-value` for a text that is no value
- * of the dimension: integers are plain decimal, without leading zeros, so that every value has one name. The value need not exist.
+ * Throws `unknown-dimension` for a key that the type neither requires nor implies (the message lists its keys), `invalid-value` for a text that is no value
+ * of the dimension (integers are plain decimal, without leading zeros, so that every value has one name), and `ambiguous` for a name that means several values.
+ * The value need not exist.
  */
 export function parseKeyValue(
   catalogue: Catalogue,
@@ -64,26 +78,63 @@ export function parseKeyValue(
   key: string,
   text: string,
   constraint: Constraint,
-  aliases: KeyAliases = {},
-): { readonly dimension: DimensionName; readonly value: DataIdValue } {
+  { aliases, searchPath }: KeyOptions = {},
+): ParsedKey {
   const value = decodeValue(text);
   const known = keysOf(type);
-  const subject = `${type.kind ?? 'dataset type'} '${type.name}'`;
-  const alias = resolveAlias(key, aliases);
-  const name = alias === filterAlias ? filterDimension(catalogue, known, value) : alias;
+  const instrument = constraint.get('instrument');
+  const alias = known.includes(key) ? undefined : aliasOf(catalogue, known, key, instrument, aliases);
+  const name = alias?.means ?? key;
+  if (name === filterAlias && isKnown(known, name)) return parseFilter(catalogue, type, key, value, constraint, searchPath);
   const dimension = known.includes(name) ? catalogue.universe.dimension(name) : undefined;
-  if (dimension === undefined) throw unknownKey(key, subject, known, filterAdvice(catalogue, alias, value, known));
-  if (alias === filterAlias && name === 'band') {
-    const advice = filterAdvice(catalogue, alias, value, known);
-    const why = `${subject} has bands, not physical filters`;
-    if (advice !== undefined && !known.includes('physical_filter'))
-      throw new ButlerfsError('unknown-value', { what: `${key}=${text}`, why, advice });
-  }
-  const equal = gen2Key(catalogue, type, name, value, constraint);
+  if (dimension === undefined) throw unknownKeyOf(catalogue, type, key, value, constraint, aliases);
+  return (
+    gen2Key(catalogue, type, name, value, constraint) ?? {
+      dimension: name,
+      value: aliasValue(catalogue, dimension, alias, key, value, constraint),
+    }
+  );
+}
+
+function aliasValue(
+  catalogue: Catalogue,
+  dimension: Dimension,
+  alias: KeyAlias | undefined,
+  key: string,
+  text: string,
+  constraint: Constraint,
+): DataIdValue {
+  const { values, field } = alias ?? {};
+  if (values !== undefined && Object.hasOwn(values, text)) return parseValue(catalogue, dimension, String(values[text]), constraint);
+  if (field === undefined) return parseValue(catalogue, dimension, text, constraint);
+  const value = uniqueValue(catalogue, dimension, field, text, constraint);
+  if (value !== undefined) return value;
+  throw new ButlerfsError('unknown-value', { what: `${key}=${text}`, why: `no ${dimension.name} has it as its ${field}` });
+}
+
+/** A physical filter or a band, whichever the type has and the value is; where it has only a band, that of the physical filter of this name. */
+function parseFilter(
+  catalogue: Catalogue,
+  type: KeyOwner,
+  key: string,
+  value: string,
+  constraint: Constraint,
+  searchPath: SearchPath | undefined,
+): ParsedKey {
+  const known = keysOf(type);
+  const instrument = constraint.get('instrument');
+  const dimension = filterDimension(catalogue, known, value, instrument);
+  const equal = gen2Key(catalogue, type, dimension, value, constraint);
   if (equal !== undefined) return equal;
-  if (dimension.type === 'string') return { dimension: name, value };
-  if (name === 'patch' && value.includes(',')) return { dimension: name, value: sequentialPatch(catalogue, value, constraint) };
-  return { dimension: name, value: parseInteger(dimension, value) };
+  if (dimension === 'physical_filter' || known.includes('physical_filter')) return { dimension, value };
+  const searched = searchPath === undefined ? [] : catalogue.governorValues(searchPath, 'instrument', mostInstruments);
+  const [band = value, ...others] = bandsOfFilter(catalogue, value, typeof instrument === 'string' ? [instrument] : searched);
+  if (others.length === 0) return { dimension, value: band };
+  throw new ButlerfsError('ambiguous', {
+    what: `${key}=${value}`,
+    why: `the filter has another band in another instrument: ${[band, ...others].join(', ')}`,
+    advice: `write band=${band}`,
+  });
 }
 
 /**
@@ -96,7 +147,7 @@ function gen2Key(
   name: DimensionName,
   value: string,
   constraint: Constraint,
-): { readonly dimension: DimensionName; readonly value: DataIdValue } | undefined {
+): ParsedKey | undefined {
   const wanted = catalogue.info.format === 'gen2' ? gen2Keys.get(name) : undefined;
   // Where both are given they must agree.
   if (wanted === undefined || constraint.has(wanted)) return undefined;
@@ -117,53 +168,40 @@ function keysOf({ dimensions }: KeyOwner): readonly DimensionName[] {
   return [...dimensions.required, ...dimensions.implied];
 }
 
-function unknownKey(key: string, where: string, known: readonly string[], advice?: string): ButlerfsError {
-  const names = known.length === 0 ? 'it has no keys' : `the keys are ${known.join(', ')}`;
-  return new ButlerfsError('unknown-dimension', {
-    what: `key '${key}'`,
-    where,
-    why: names,
-    advice: advice ?? didYouMean(nearestNames(key, known)),
-  });
-}
-
-/** Coadds have a band where Gen2 had a filter: says which. */
-function filterAdvice(catalogue: Catalogue, alias: string, value: string, known: readonly string[]): string | undefined {
-  if ((alias !== filterAlias && alias !== 'physical_filter') || !known.includes('band')) return undefined;
-  for (const instrument of catalogue.dimensionValues('instrument', 100)) {
-    const band = catalogue.record('physical_filter', { instrument, physical_filter: value })?.['band'];
-    if (band !== undefined && band !== null) return `did you mean 'band=${band}'?`;
+/** The error for a key that the owner has not: says what an alias of this name means elsewhere, or the nearest key or alias. */
+function unknownKeyOf(
+  catalogue: Catalogue,
+  type: KeyOwner,
+  key: string,
+  value: string,
+  constraint: Constraint,
+  aliases: KeyAliases | undefined,
+): ButlerfsError {
+  const known = keysOf(type);
+  const subject = `${type.kind ?? 'dataset type'} '${type.name}'`;
+  const given = constraint.get('instrument');
+  const elsewhere = meaningsOf(catalogue, key, aliases).find((meaning) => isKnown(known, meaning.means) && !appliesTo(meaning, given));
+  if (elsewhere !== undefined) {
+    const { means, instrument } = elsewhere;
+    const advice = given === undefined ? `put instrument=${instrument} before it` : `write ${means}=...`;
+    const why = `it means ${means} for instrument ${instrument} only`;
+    return new ButlerfsError('unknown-dimension', { what: `key '${key}'`, where: subject, why, advice });
   }
-  return undefined;
-}
-
-function parseInteger({ name }: Dimension, text: string): number {
-  const value = /^(?:0|-?[1-9]\d*)$/.test(text) ? Number(text) : NaN;
-  if (Number.isSafeInteger(value)) return value;
-  const plain = /^[+-]?0*\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined;
-  throw new ButlerfsError('invalid-value', {
-    what: `value '${text}' of ${name}`,
-    why: 'it is not an integer in plain decimal digits',
-    advice: plain === undefined ? `write ${name}=1` : `write ${name}=${plain === 0 ? 0 : plain}`,
+  const advice = key === 'physical_filter' ? bandAdvice(catalogue, value, known) : undefined;
+  const useful = [...aliasNames(catalogue, aliases)].filter((name) => {
+    const alias = aliasOf(catalogue, known, name, given, aliases);
+    return alias !== undefined && isKnown(known, alias.means);
   });
+  return unknownKey(key, subject, known, advice ?? didYouMean(nearestNames(key, [...known, ...useful])));
 }
 
-/** Gen2 wrote patches as x,y; in Gen3 they count along x first. */
-function sequentialPatch(catalogue: Catalogue, text: string, constraint: Constraint): number {
-  const invalid = (why: string, advice: string): ButlerfsError =>
-    new ButlerfsError('invalid-value', { what: `value '${text}' of patch`, why, advice });
-  const match = /^(0|[1-9]\d{0,8}),(0|[1-9]\d{0,8})$/.exec(text);
-  if (match === null) throw invalid('it is neither an integer nor two of them', 'write patch=42 or patch=4,5');
-  const [x, y] = [Number(match[1]), Number(match[2])];
-  const maps = constraint.has('skymap') ? [constraint.get('skymap')!] : catalogue.dimensionValues('skymap', 2);
-  if (maps.length !== 1) throw invalid('it does not say in which sky map', 'put skymap=... before it, or give the sequential number');
-  const record = catalogue.record('skymap', { skymap: maps[0]! });
-  const [columns, rows] = [Number(record?.['patch_nx_max']), Number(record?.['patch_ny_max'])];
-  if (!(columns > 0 && rows > 0))
-    throw invalid(`sky map '${maps[0]}' does not say how many patches a tract has`, 'give the sequential number');
-  if (x < columns && y < rows) return y * columns + x;
-  throw invalid(
-    `the tracts of sky map '${maps[0]}' have ${columns} by ${rows} patches`,
-    `x goes from 0 to ${columns - 1} and y from 0 to ${rows - 1}`,
-  );
+function unknownKey(key: string, where: string, known: readonly string[], advice?: string): ButlerfsError {
+  const why = known.length === 0 ? 'it has no keys' : `the keys are ${known.join(', ')}`;
+  return new ButlerfsError('unknown-dimension', { what: `key '${key}'`, where, why, advice });
+}
+
+/** Coadds have a band where a visit has a physical filter: says which. */
+function bandAdvice(catalogue: Catalogue, value: string, known: readonly string[]): string | undefined {
+  const bands = known.includes('band') ? bandsOfFilter(catalogue, value) : [];
+  return bands.length === 0 ? undefined : didYouMean(bands.map((band) => `band=${band}`));
 }

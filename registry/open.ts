@@ -2,8 +2,13 @@
 
 export { flattenCollections } from './collections.js';
 export { DataId } from './data-id.js';
-export { commonAliases, parseKeyValue, resolveAlias, resolveKey } from './keys.js';
-export type { KeyAliases } from './keys.js';
+export { parseKeyValue, resolveKey } from './keys.js';
+export { aliasesSchema } from './aliases.js';
+export type { KeyAliases } from './aliases.js';
+export { flavorsSchema } from './coadd-flavors.js';
+export type { FlavorNames } from './coadd-flavors.js';
+export { parseRepositoryNames } from './names.js';
+export type { RepositoryNames } from './names.js';
 export { cameraOfMapper, readCamera } from './readers/gen2/camera.js';
 export type { TemplateText } from './readers/gen2/camera.js';
 export type { Camera, Gen2Reading, Gen2Repository } from './readers/gen2/contract.js';

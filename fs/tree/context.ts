@@ -1,7 +1,7 @@
 /** What the nodes of one tree share. */
 
 import type { Catalogue, Constraint, DatasetRow } from '../../registry/contract.js';
-import type { KeyAliases } from '../../registry/keys.js';
+import type { RepositoryNames } from '../../registry/names.js';
 import type { ContentSource } from '../content.js';
 import { FollowingFiles } from './following.js';
 import type { DatasetFile, KnownFiles } from './dataset-file.js';
@@ -19,7 +19,8 @@ const ROW_BUDGET = 6_000;
 
 export class TreeContext {
   readonly content: ContentSource;
-  readonly aliases: KeyAliases;
+  /** The user's aliases and flavours, before those of the repository. */
+  readonly names: RepositoryNames;
   /** Which files will probably be opened next. */
   readonly following: FollowingFiles;
   /** Values of keys that the mount was given, before those that follow from the search path. */
@@ -31,11 +32,11 @@ export class TreeContext {
   #catalogue: Catalogue;
   #generation = 0;
 
-  constructor(catalogue: Catalogue, content: ContentSource, mountDefaults: Constraint, aliases: KeyAliases) {
+  constructor(catalogue: Catalogue, content: ContentSource, mountDefaults: Constraint, names: RepositoryNames) {
     this.#catalogue = catalogue;
     this.content = content;
     this.following = new FollowingFiles(content);
-    this.aliases = aliases;
+    this.names = names;
     this.mountDefaults = mountDefaults;
   }
 

@@ -112,8 +112,7 @@ export class DataIdDirectory extends DirectoryNode {
   }
 
   #child(name: string, key: string, text: string, constraint: Constraint, keys: readonly DimensionName[]): DataIdDirectory {
-    const { context } = this.tree;
-    const { dimension, value } = parseKeyValue(context.catalogue, this.#type, key, text, constraint, context.aliases);
+    const { dimension, value } = parseKeyValue(this.tree.context.catalogue, this.#type, key, text, constraint, this.#view);
     if (this.#given().has(dimension)) {
       throw new ButlerfsError('unknown-value', { what: `'${name}'`, where: `'/${this.path}'`, why: `${dimension} is given already` });
     }

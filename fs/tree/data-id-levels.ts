@@ -170,7 +170,7 @@ class DataIdLevelDirectory extends OperatorDirectory {
   find(name: string): TreeNode {
     const known = this.children?.get(name);
     if (known !== undefined) return known;
-    const { catalogue, aliases } = this.context;
+    const { catalogue } = this.context;
     const view = this.context.view(this.#request);
     const levels = this.#levelsOf(view);
     const given = this.#given();
@@ -178,7 +178,7 @@ class DataIdLevelDirectory extends OperatorDirectory {
     if (name === levels.leafName && this.#isLeaf(view, levels)) return new TextFile(this, name, levels.leafText(constraint));
     const equals = name.indexOf('=');
     if (equals <= 0) throw noSuchName(this, name);
-    const { dimension, value } = parseKeyValue(catalogue, levels.owner, name.slice(0, equals), name.slice(equals + 1), constraint, aliases);
+    const { dimension, value } = parseKeyValue(catalogue, levels.owner, name.slice(0, equals), name.slice(equals + 1), constraint, view);
     if (given.has(dimension))
       throw new ButlerfsError('unknown-value', { what: `'${name}'`, where: `'/${this.path}'`, why: `${dimension} is given already` });
     if (!hasDataIds(catalogue, view, levels, given.set(dimension, value)))

@@ -2,6 +2,7 @@
  * The directories above the trees of dataset types: the root and the operators (docs/paths.md, rule 8).
  *
  *     /                      dataset types
+ *     /coadd<rest>/flavor=<name>/  coadds by their flavour, listed nowhere
  *     /@collections/<name>/  the same tree, of one collection
  *     /@by/<key>,<key>/      the same tree, in another key order
  *     /@where/<expression>/  the same tree, restricted to what satisfies it
@@ -21,7 +22,10 @@ import type { TreeContext } from './context.js';
 import { DataIdDirectory } from './data-id-directory.js';
 import { fileKey, partRequest } from './dataset-file.js';
 import { DataIdLevelsDirectory, DIMENSIONS, MISSING } from './data-id-levels.js';
-import { explainPath, findType } from './explain.js';
+import { explainPath } from './explain.js';
+import { findFamily } from './find-family.js';
+import { findType } from './find-type.js';
+import { FlavorsDirectory } from './flavors-directory.js';
 import { indexIfPresent } from './fits-index.js';
 import { nameOrNone } from './file-names.js';
 import { combine, hashText, inodeNumber } from './identity.js';
@@ -60,7 +64,11 @@ export class TypesDirectory extends ContextDirectory {
   }
 
   #typeDirectory(name: string): TreeNode {
-    const { type, component } = findType(this.context.catalogue, this.context.view(this.#view), name);
+    const { catalogue } = this.context;
+    const view = this.context.view(this.#view);
+    const family = findFamily(catalogue, view, name);
+    if (family !== undefined) return new FlavorsDirectory(this.context, this.#view, name, this);
+    const { type, component } = findType(catalogue, view, name);
     const directory = new DataIdDirectory(new TypeTree(this.context, this.#view, type.name, component), this, name);
     if (component !== null && directory.listing().count === 0) throw noSuchName(this, name);
     return directory;
@@ -128,7 +136,9 @@ class ByDirectory extends ContextDirectory {
 
   find(name: string): TreeNode {
     return this.known(name, () => {
-      const order = name.split(',').map((key) => resolveKey(this.context.catalogue.universe, key, this.context.aliases));
+      const { catalogue, names } = this.context;
+      const instrument = this.context.view(this.#view).defaults.get('instrument');
+      const order = name.split(',').map((key) => resolveKey(catalogue, key, names.aliases, instrument));
       if (new Set(order).size !== order.length)
         throw new ButlerfsError('unknown-dimension', { what: `'${name}'`, why: 'a key is given twice' });
       return new TypesDirectory(this.context, { ...this.#view, order }, this, name);
@@ -202,13 +212,12 @@ class ExplainDirectory extends ContextDirectory {
   }
 
   #explain(path: string) {
-    const { catalogue, content, aliases, mountDefaults } = this.context;
+    const { catalogue, content, mountDefaults } = this.context;
     const requestOf = (uuid: string, component: string | null): ObjectRequest | undefined => {
       const file = catalogue.datasetByUuid(uuid)?.files.find((one) => one.component === component);
       return file === undefined ? undefined : content.request(file, fileKey(uuid, component));
     };
     return explainPath(catalogue, this.#view, mountDefaults, path, {
-      aliases,
       originOf: (location) => content.request({ location, member: null, size: null, checksum: null }, '').origin,
       isCached: (uuid, component, part) => {
         const request = requestOf(uuid, component);

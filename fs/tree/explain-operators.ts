@@ -2,7 +2,7 @@
 
 import { asButlerfsError, ButlerfsError } from '../../common/errors.js';
 import type { Catalogue, Constraint, DataIdValue, DimensionName } from '../../registry/contract.js';
-import { type KeyAliases, parseKeyValue } from '../../registry/keys.js';
+import { parseKeyValue } from '../../registry/keys.js';
 import { encodeValue } from '../../registry/values.js';
 import { calibrationType, validCalibration } from './calibrations.js';
 import { type DataIdLevels, dimensionLevels, DIMENSIONS, hasDataIds, levelNames, missingLevels } from './data-id-levels.js';
@@ -16,7 +16,6 @@ export function explainLevels(
   view: View,
   operator: string,
   components: readonly string[],
-  aliases: KeyAliases | undefined,
   lines: string[],
 ): Explanation {
   const [name, ...keys] = components;
@@ -40,7 +39,7 @@ export function explainLevels(
     const equals = component.indexOf('=');
     if (equals <= 0) throw notAKey(component, rest[0], levels);
     const text = component.slice(equals + 1);
-    const { dimension, value } = parseKeyValue(catalogue, owner, component.slice(0, equals), text, constraint, aliases);
+    const { dimension, value } = parseKeyValue(catalogue, owner, component.slice(0, equals), text, constraint, view);
     if (given.has(dimension)) throw new ButlerfsError('unknown-value', { what: `'${component}'`, why: `${dimension} is given already` });
     const next = new Map([...given, [dimension, value]]);
     if (!hasDataIds(catalogue, view, levels, next)) throw noSuchDataId(catalogue, view, levels, given, dimension, value, isDimensions);

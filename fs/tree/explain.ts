@@ -3,8 +3,9 @@
 import type { FilePart } from '../../cache/contract.js';
 import { asButlerfsError, ButlerfsError } from '../../common/errors.js';
 import { didYouMean, nearestNames } from '../../common/nearest.js';
+import { flavorKey, givenFlavor, typeOfFlavor } from '../../registry/coadd-flavors.js';
 import type { Catalogue, Constraint, DataIdValue, DatasetType, DimensionName } from '../../registry/contract.js';
-import { type KeyAliases, parseKeyValue, resolveAlias, resolveKey } from '../../registry/keys.js';
+import { aliasOf, type ParsedKey, parseKeyValue, resolveKey } from '../../registry/keys.js';
 import { decodeValue, encodeValue } from '../../registry/values.js';
 import { CALIBRATIONS, hasCalibrations } from './calibrations.js';
 import { CUTOUTS } from './cutouts.js';
@@ -13,6 +14,8 @@ import { explainCalibrations, explainLevels } from './explain-operators.js';
 import { collectionsText, dataIdText, done, type Explanation, nearestValues, SAMPLE, viewLines } from './explain-text.js';
 import { type FileBox, partOf } from './dataset-file.js';
 import { fileNames, shortNames } from './file-names.js';
+import { type Family, findFamily } from './find-family.js';
+import { findType } from './find-type.js';
 import { cutoutFile, formatBox, parseBox } from '../../sky/fits/cutout.js';
 import { namesOf } from '../../sky/fits/find.js';
 import { hduFile } from '../../sky/fits/part.js';
@@ -22,7 +25,6 @@ import { whereRequest } from './where.js';
 
 /** What is known of where content comes from; given where a mount is at hand. */
 export interface ExplainOptions {
-  readonly aliases?: KeyAliases;
   /** Display URL of a file at `location`. */
   readonly originOf?: (location: string) => string;
   /** Whether the content of a dataset's file, or of a part of it, is in the cache. */
@@ -48,7 +50,7 @@ export function explainPath(
     .filter((component) => component !== '' && component !== '.');
   const lines: string[] = [`path: /${components.join('/')}`];
   try {
-    return explainComponents(catalogue, { aliases: options.aliases, ...request }, defaults, components, options, lines);
+    return explainComponents(catalogue, request, defaults, components, options, lines);
   } catch (error) {
     const { code, message } = asButlerfsError(error);
     lines.push(`result: does not resolve (${code})`, `reason: ${message}`);
@@ -72,7 +74,8 @@ function explainComponents(
   }
   if (first === '@by') {
     if (second === undefined) return done(lines, 'directory', 'keys, separated by commas, give the order of the levels below');
-    const order = second.split(',').map((key) => resolveKey(catalogue.universe, key, options.aliases));
+    const instrument = openView(catalogue, request, defaults).defaults.get('instrument');
+    const order = second.split(',').map((key) => resolveKey(catalogue, key, request.aliases, instrument));
     return explainComponents(catalogue, { ...request, order }, defaults, rest, options, lines);
   }
   if (first === '@where') {
@@ -82,9 +85,51 @@ function explainComponents(
   if (first === '@repo') return explainRepositoryPath(catalogue, components.slice(1), lines);
   const view = openView(catalogue, request, defaults);
   lines.push(`repository: ${catalogue.info.repository}`, ...viewLines(view));
-  if (first === DIMENSIONS || first === MISSING) return explainLevels(catalogue, view, first, components.slice(1), options.aliases, lines);
+  if (first === DIMENSIONS || first === MISSING) return explainLevels(catalogue, view, first, components.slice(1), lines);
   if (first === undefined) return done(lines, 'directory', 'the root: dataset types that hold data on the search path');
+  const family = findFamily(catalogue, view, first);
+  if (family !== undefined) return explainFamily(catalogue, view, family, components.slice(1), options, lines);
   const { type, component } = findType(catalogue, view, first);
+  return explainType(catalogue, view, type, component, components.slice(1), options, lines);
+}
+
+/** Below a family of coadds; the flavour may come anywhere. */
+function explainFamily(
+  catalogue: Catalogue,
+  view: View,
+  family: Family,
+  components: readonly string[],
+  options: ExplainOptions,
+  lines: string[],
+): Explanation {
+  const { name, component, flavors } = family;
+  lines.push(`coadds: ${name}; flavors: ${flavors.map(({ flavor }) => flavor).join(', ')}`);
+  const index = components.findIndex((one) => givenFlavor(one) !== undefined);
+  if (index >= 0) {
+    const type = typeOfFlavor(name, flavors, decodeValue(givenFlavor(components[index]!)!));
+    return explainType(catalogue, view, type, component, components.toSpliced(index, 1), options, lines);
+  }
+  let first: unknown;
+  for (const type of flavors.flatMap(({ types }) => types)) {
+    try {
+      if (components.length > 0) explainType(catalogue, view, type, component, components, options, []);
+      return done(lines, 'directory', `a directory; its entries give ${flavorKey}`);
+    } catch (error) {
+      first ??= error;
+    }
+  }
+  throw first;
+}
+
+function explainType(
+  catalogue: Catalogue,
+  view: View,
+  type: DatasetType,
+  component: string | null,
+  components: readonly string[],
+  options: ExplainOptions,
+  lines: string[],
+): Explanation {
   lines.push(`dataset type: ${type.name} (${type.storageClass})${component === null ? '' : `, component ${component}`}`);
   if (Object.hasOwn(view.calibrations ?? {}, type.name)) {
     const chosen = view.of(type).searchPath.collections.map(({ name }) => name);
@@ -93,7 +138,7 @@ function explainComponents(
   lines.push(
     `required keys: ${type.dimensions.required.join(', ')}${type.dimensions.implied.length === 0 ? '' : `; implied: ${type.dimensions.implied.join(', ')}`}`,
   );
-  return explainDataId(catalogue, view, type, component, components.slice(1), options, lines);
+  return explainDataId(catalogue, view, type, component, components, options, lines);
 }
 
 function explainRepositoryPath(catalogue: Catalogue, components: readonly string[], lines: string[]): Explanation {
@@ -138,7 +183,7 @@ function explainDataId(
       return explainCutout(catalogue, view, type, component, constraint, components.slice(index + 1), options, lines);
     const equals = name.indexOf('=');
     if (equals <= 0) throw notAKey(view, type, constraint, name);
-    const { dimension, value } = parse(catalogue, view, type, constraint, name, equals, options);
+    const { dimension, value } = parse(catalogue, view, type, constraint, name, equals);
     if (given.has(dimension)) throw new ButlerfsError('unknown-value', { what: `'${name}'`, why: `${dimension} is given already` });
     const next = new Map([...given, [dimension, value]]);
     if (isEmpty(catalogue, view, type, withDefaults(view, type, next)))
@@ -154,22 +199,16 @@ function explainDataId(
 }
 
 /** Reads `key=value`; of a value of the wrong type it says which values exist. */
-function parse(
-  catalogue: Catalogue,
-  view: View,
-  type: DatasetType,
-  constraint: Constraint,
-  name: string,
-  equals: number,
-  { aliases }: ExplainOptions,
-): { readonly dimension: DimensionName; readonly value: DataIdValue } {
+function parse(catalogue: Catalogue, view: View, type: DatasetType, constraint: Constraint, name: string, equals: number): ParsedKey {
   const key = name.slice(0, equals);
   try {
-    return parseKeyValue(catalogue, type, key, name.slice(equals + 1), constraint, aliases);
+    return parseKeyValue(catalogue, type, key, name.slice(equals + 1), constraint, view);
   } catch (error) {
     const { code, detail } = asButlerfsError(error);
-    const dimension = resolveAlias(key, aliases);
-    if (code !== 'invalid-value' || !type.dimensions.required.includes(dimension)) throw error;
+    const { required, implied } = type.dimensions;
+    const alias = aliasOf(catalogue, [...required, ...implied], key, constraint.get('instrument'), view.aliases);
+    const dimension = required.includes(key) ? key : (alias?.means ?? key);
+    if (code !== 'invalid-value' || !required.includes(dimension)) throw error;
     const values = valuesOf(catalogue, view, type, constraint, dimension).slice(0, SAMPLE);
     const advice = `values here are ${values.map((one) => `${dimension}=${encodeValue(one)}`).join(', ')}`;
     throw new ButlerfsError(code, { ...detail, advice });
@@ -269,28 +308,6 @@ function isEmpty(catalogue: Catalogue, view: View, type: DatasetType, constraint
   const keys = remainingKeys(view, type, constraint);
   const answer = catalogue.directory({ ...view.of(type), constraint, keys, rowLimit: 0 });
   return answer.kind === 'rows' ? answer.rows.length === 0 : answer.values.length === 0;
-}
-
-/** The type and component that the first component of a path names. Throws `unknown-dataset-type` with the nearest. */
-export function findType(
-  catalogue: Catalogue,
-  view: View,
-  name: string,
-): { readonly type: DatasetType; readonly component: string | null } {
-  const whole = catalogue.datasetType(name);
-  if (whole !== undefined && view.shows(whole)) return { type: whole, component: null };
-  const dot = name.lastIndexOf('.');
-  const composite = dot > 0 ? catalogue.datasetType(name.slice(0, dot)) : undefined;
-  if (composite !== undefined && view.shows(composite)) return { type: composite, component: decodeValue(name.slice(dot + 1)) };
-  const names = view.types().map((type) => type.name);
-  const why =
-    view.where === undefined ? 'it has no stored datasets in the collections searched' : 'no dataset of it satisfies the expression';
-  throw new ButlerfsError('unknown-dataset-type', {
-    what: `dataset type '${name}'`,
-    why: whole === undefined ? 'the repository has no such type' : why,
-    advice:
-      didYouMean(nearestNames(name, names)) ?? `types here: ${names.slice(0, SAMPLE).join(', ')}${names.length > SAMPLE ? ', ...' : ''}`,
-  });
 }
 
 function notAKey(view: View, type: DatasetType, constraint: Constraint, name: string): ButlerfsError {

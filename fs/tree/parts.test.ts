@@ -70,7 +70,7 @@ function treeOver(served: Catalogue) {
     },
     view: { collections: [], order: [] },
     defaults: new Map(),
-    aliases: {},
+    names: {},
     owner: { uid: 0, gid: 0 },
   });
   const lookup = (parent: NodeId, name: string): Entry => {

@@ -23,7 +23,7 @@ import {
   type Waiting,
 } from '../contract.js';
 import { FileType } from '../file-type.js';
-import type { KeyAliases } from '../../registry/keys.js';
+import type { RepositoryNames } from '../../registry/names.js';
 import { contentsBelow, type ContentBelow } from './contents.js';
 import { ContentFile } from './content-file.js';
 import { TreeContext } from './context.js';
@@ -45,7 +45,8 @@ export interface TreeOptions {
   readonly view: ViewRequest;
   /** Values of keys that paths need not give. */
   readonly defaults: Constraint;
-  readonly aliases: KeyAliases;
+  /** The user's aliases and flavours, before those of the repository. */
+  readonly names: RepositoryNames;
   /** Shown as the owner of every inode. */
   readonly owner: { readonly uid: number; readonly gid: number };
 }
@@ -83,11 +84,11 @@ export class Tree implements FileSystem {
   #totals: FileSystemTotals | undefined;
 
   /** Throws `unknown-collection`, or `unknown-dataset-type` of a choice of calibrations, where the view cannot be resolved. */
-  constructor({ catalogue, content, view, defaults, aliases, owner }: TreeOptions) {
+  constructor({ catalogue, content, view, defaults, names, owner }: TreeOptions) {
     this.#attributes = new TreeAttributes(owner);
     this.#answer = { node: ROOT, attributes: this.#attributes };
-    this.#context = new TreeContext(catalogue, content, defaults, aliases);
-    const request = { aliases, patience: PATIENCE, ...view };
+    this.#context = new TreeContext(catalogue, content, defaults, names);
+    const request = { ...names, patience: PATIENCE, ...view };
     checkChoices(catalogue, this.#context.view(request));
     const root = new TypesDirectory(this.#context, request, undefined, '');
     this.#register(root);

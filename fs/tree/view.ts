@@ -88,11 +88,22 @@ export function ofCollection({ calibrations: _, ...request }: ViewRequest, colle
   return { ...request, collections: [collection], isOfCollection: true };
 }
 
+/** Whether the view shows datasets of a type. An expression over keys that the type has not says nothing of it, and shows none. */
+export function showsAny(view: Pick<View, 'shows'>, type: DatasetType): boolean {
+  try {
+    return view.shows(type);
+  } catch (error) {
+    if (error instanceof ButlerfsError && (error.code === 'unknown-dimension' || error.code === 'invalid-value')) return false;
+    throw error;
+  }
+}
+
 class OpenView implements View {
   readonly collections: readonly string[];
   readonly order: readonly DimensionName[];
   readonly where: string | undefined;
   readonly aliases: WhereFilter['aliases'];
+  readonly flavors: WhereFilter['flavors'];
   readonly patience: number | undefined;
   readonly calibrations: CalibrationChoice;
   readonly searchPath: SearchPath;
@@ -110,6 +121,7 @@ class OpenView implements View {
     this.order = request.order;
     this.where = request.where;
     this.aliases = request.aliases;
+    this.flavors = request.flavors;
     this.patience = request.patience;
     this.calibrations = request.calibrations ?? {};
     this.searchPath = searchPath;
@@ -120,7 +132,8 @@ class OpenView implements View {
   }
 
   of(type: DatasetType): TypeQuestion {
-    return { type, searchPath: this.#searchPathOf(type), where: this.where, aliases: this.aliases, patience: this.patience };
+    const { where, aliases, flavors, patience } = this;
+    return { type, searchPath: this.#searchPathOf(type), where, aliases, flavors, patience };
   }
 
   #searchPathOf({ name }: DatasetType): SearchPath {
@@ -131,15 +144,7 @@ class OpenView implements View {
   }
 
   types(): readonly DatasetType[] {
-    this.#types ??= this.#catalogue.datasetTypes().filter((type) => {
-      try {
-        return this.shows(type);
-      } catch (error) {
-        // An expression over keys that the type has not says nothing of it.
-        if (error instanceof ButlerfsError && (error.code === 'unknown-dimension' || error.code === 'invalid-value')) return false;
-        throw error;
-      }
-    });
+    this.#types ??= this.#catalogue.datasetTypes().filter((type) => showsAny(this, type));
     return this.#types;
   }
 

@@ -12,7 +12,7 @@ import { restricted, type ViewRequest } from './view.js';
 export function whereRequest(catalogue: Catalogue, request: ViewRequest, component: string): ViewRequest {
   try {
     const where = decodeValue(component);
-    catalogue.checkWhere({ where, aliases: request.aliases });
+    catalogue.checkWhere({ where, aliases: request.aliases, flavors: request.flavors });
     return restricted(request, where);
   } catch (error) {
     const { detail } = asButlerfsError(error);

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ButlerfsError } from '../../common/errors.js';
+import type { RepositoryNames } from '../names.js';
 import type { CatalogueInfo, LocalReader, RepositoryReader, RepositoryRecord } from '../contract.js';
 import { isAttachable } from './attached.js';
 import type { AttachableReader } from './attached.js';
@@ -22,6 +23,8 @@ export interface BuildOptions<Reader extends RepositoryReader = RepositoryReader
   readonly validator: string | null;
   /** {@link CatalogueInfo.version}: one more than that of the catalogue that this one replaces. */
   readonly version: number;
+  /** {@link CatalogueInfo.names}. */
+  readonly names?: RepositoryNames | undefined;
   /** Whether the catalogue is to be updated in place: then it has a write-ahead log, and cannot be copied as one file. Default: no. */
   readonly updatable?: boolean | undefined;
   /** Looked at after every {@link BuildOptions.onProgress}. */
@@ -144,8 +147,8 @@ class NewFile {
   }
 
   facts({ format, defaultCollections }: RepositoryReader): CatalogueFacts {
-    const { version, repository, validator } = this.#options;
-    return { version, repository, format, validator, readAt: Date.now(), defaultCollections };
+    const { version, repository, validator, names } = this.#options;
+    return { version, repository, format, validator, readAt: Date.now(), defaultCollections, names };
   }
 
   /** Gives the file its name, when it is whole and on the disk. */

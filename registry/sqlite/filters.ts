@@ -3,9 +3,11 @@
 import type { RawBuilder, SqlBool } from 'kysely';
 import { sql } from 'kysely';
 import type { Catalogue, WhereFilter } from '../contract.js';
+import { flavorOfType } from '../coadd-flavors.js';
 import { compileWhere } from '../where/compile.js';
+import { expandAliases } from '../where/expand.js';
 import { dimensionsOf, type WhereScope } from '../where/names.js';
-import { namesIn } from '../where/nodes.js';
+import { namesIn, type WhereNode } from '../where/nodes.js';
 import { parseWhere } from '../where/parser.js';
 import type { Database } from './driver.js';
 import type { Columns, RecordTables } from './record-join.js';
@@ -36,12 +38,12 @@ export class Filters {
   }
 
   /** Undefined without an expression. Throws what {@link parseWhere} and {@link compileWhere} throw. */
-  of({ where, aliases = {} }: WhereFilter, type: StoredType): Filter | undefined {
+  of({ where, aliases = {}, flavors }: WhereFilter, type: StoredType): Filter | undefined {
     if (where === undefined) return undefined;
-    const key = JSON.stringify([type.id, where, aliases]);
+    const key = JSON.stringify([type.id, where, aliases, flavors]);
     const known = this.#filters.get(key);
     const filter = known ?? {
-      condition: limited(compileWhere(parseWhere(where), this.#scope(columnsOf(type), `dataset type '${type.name}'`, aliases))),
+      condition: limited(compiled(parseWhere(where), this.#scopeOf(type, aliases, flavors))),
       statements: new StatementCache(this.#database),
     };
     this.#filters.delete(key);
@@ -54,7 +56,7 @@ export class Filters {
   ofRecords({ where, aliases = {} }: WhereFilter): ((columns: Columns) => RawBuilder<SqlBool>) | undefined {
     if (where === undefined) return undefined;
     const node = parseWhere(where);
-    return (columns) => compileWhere(node, this.#scope(columns, 'the data ID', aliases));
+    return (columns) => compiled(node, this.#scope(columns, 'the data ID', aliases));
   }
 
   /** Without a type names and values are checked against the universe and its records, whatever they are related to. */
@@ -65,16 +67,25 @@ export class Filters {
       this.of(filter, type);
       return;
     }
-    const node = parseWhere(where);
-    const scope = this.#scope(new Map(), 'the repository', aliases);
+    const scope = { ...this.#scope(new Map(), 'the repository', aliases), flavor: null };
+    const node = expandAliases(parseWhere(where), scope);
     const named = namesIn(node).flatMap((name) => dimensionsOf(name, scope));
     const columns = new Map([...named, 'band', 'physical_filter'].map((name) => [name, sql.ref(`m.${dimensionColumn(name)}`)]));
     compileWhere(node, { ...scope, columns });
   }
 
-  #scope(columns: Columns, subject: string, aliases: NonNullable<WhereFilter['aliases']>): WhereScope {
-    return { catalogue: this.#catalogue, records: this.#records, columns, subject, aliases };
+  #scopeOf(type: StoredType, aliases: NonNullable<WhereFilter['aliases']>, flavors: WhereFilter['flavors']): WhereScope {
+    const scope = this.#scope(columnsOf(type), `dataset type '${type.name}'`, aliases);
+    return { ...scope, flavor: flavorOfType(this.#catalogue, type.name, flavors) };
   }
+
+  #scope(columns: Columns, subject: string, aliases: NonNullable<WhereFilter['aliases']>): WhereScope {
+    return { catalogue: this.#catalogue, records: this.#records, columns, subject, aliases, flavor: undefined };
+  }
+}
+
+function compiled(node: WhereNode, scope: WhereScope): RawBuilder<SqlBool> {
+  return compileWhere(expandAliases(node, scope), scope);
 }
 
 /** The condition, at every membership within the time that the question may take. */

@@ -43,17 +43,19 @@ function compile(node: WhereNode, scope: WhereScope): Condition {
     }
     case 'not':
       return sql<SqlBool>`(not ${compile(node.part, scope)})`;
+    case 'constant':
+      return node.value === null ? sql<SqlBool>`null` : sql<SqlBool>`${sql.lit(node.value ? 1 : 0)}`;
     case 'compare':
       return compare(node.name, node.operator, node.value, scope);
     case 'in':
       return among(node.name, node.items, scope);
     case 'null': {
-      const resolved = resolveName(node.name, undefined, scope);
+      const resolved = resolveName(node.name, scope);
       const column = resolved.kind === 'span' ? resolved.begin : resolved.column;
       return sql<SqlBool>`(${column} is null)`;
     }
     case 'glob': {
-      const resolved = valueOf(node.name, node.pattern, scope);
+      const resolved = valueOf(node.name, scope);
       if (resolved.type === 'int') throw wrongType(node.name.column, 'a pattern', node.name.name, 'int');
       return sql<SqlBool>`(${resolved.column} glob ${node.pattern})`;
     }
@@ -63,8 +65,8 @@ function compile(node: WhereNode, scope: WhereScope): Condition {
 }
 
 /** A name that stands for one value, not for a time span or a region. */
-function valueOf(node: NameNode, value: string | number | undefined, scope: WhereScope): Extract<Resolved, { kind: 'value' }> {
-  const resolved = resolveName(node, value, scope);
+function valueOf(node: NameNode, scope: WhereScope): Extract<Resolved, { kind: 'value' }> {
+  const resolved = resolveName(node, scope);
   if (resolved.kind === 'value') return resolved;
   const advice = resolved.kind === 'time' ? `write ${node.name} < T'2014-11-27'` : `write ${node.name} OVERLAPS ...`;
   throw new ButlerfsError('invalid-value', {
@@ -79,10 +81,10 @@ const nouns = { time: 'time', span: 'time span', region: 'region' } as const;
 function compare(name: NameNode, operator: ComparisonOperator, value: LiteralNode | TimeNode, scope: WhereScope): Condition {
   const sign = operators[operator];
   if (value.kind === 'literal') {
-    const { column, type } = valueOf(name, value.value, scope);
+    const { column, type } = valueOf(name, scope);
     return sql<SqlBool>`${column} ${sign} ${checked(value, type, name)}`;
   }
-  const resolved = resolveName(name, undefined, scope);
+  const resolved = resolveName(name, scope);
   if (resolved.kind === 'time') return sql<SqlBool>`${resolved.column} ${sign} ${value.value}`;
   if (resolved.kind === 'span' && operator === '<') return sql<SqlBool>`${resolved.end} <= ${value.value}`;
   if (resolved.kind === 'span' && operator === '>') return sql<SqlBool>`${resolved.begin} > ${value.value}`;
@@ -98,7 +100,7 @@ function compare(name: NameNode, operator: ComparisonOperator, value: LiteralNod
 /** Single values travel as one JSON text, so that there may be any number of them. */
 function among(name: NameNode, items: readonly (LiteralNode | RangeNode)[], scope: WhereScope): Condition {
   const literals = items.filter((item) => item.kind === 'literal');
-  const { column, type } = valueOf(name, literals[0]?.value, scope);
+  const { column, type } = valueOf(name, scope);
   for (const literal of literals) checked(literal, type, name);
   const values = JSON.stringify(literals.map(({ value }) => value));
   const listed = literals.length === 0 ? [] : [sql`${column} in (select value from json_each(${values}))`];
@@ -154,7 +156,7 @@ function earlier(begin: SpanTerm['begin'], end: SpanTerm['end'], isInstant: bool
 function extentOf(node: ExtentNode, scope: WhereScope): SpanTerm | 'region' {
   if (node.kind === 'region') return 'region';
   if (node.kind !== 'name') return timeTerm(node);
-  const resolved = resolveName(node, undefined, scope);
+  const resolved = resolveName(node, scope);
   if (resolved.kind === 'region') return 'region';
   if (resolved.kind === 'span') return { begin: resolved.begin, end: resolved.end, isInstant: false, isColumn: true };
   if (resolved.kind === 'time') return { begin: resolved.column, end: resolved.column, isInstant: true, isColumn: false };

@@ -5,7 +5,7 @@ import type { RawBuilder } from 'kysely';
 import { ButlerfsError } from '../../common/errors.js';
 import { didYouMean, nearestNames } from '../../common/nearest.js';
 import type { Catalogue, DimensionName } from '../contract.js';
-import { filterDimension, type KeyAliases, resolveAlias } from '../keys.js';
+import { aliasNames, type KeyAliases } from '../aliases.js';
 import { type Columns, recordColumn, type RecordTables } from '../sqlite/record-join.js';
 import type { DimensionElement } from '../universe.js';
 import type { NameNode } from './nodes.js';
@@ -20,6 +20,8 @@ export interface WhereScope {
   /** Keys that the subject has. */
   readonly columns: Columns;
   readonly aliases: KeyAliases;
+  /** Of the dataset type that is the subject, null where it has none; undefined where the subject is no dataset type. */
+  readonly flavor: string | null | undefined;
 }
 
 export type Resolved =
@@ -30,22 +32,20 @@ export type Resolved =
   | { readonly kind: 'span'; readonly begin: RawBuilder<unknown>; readonly end: RawBuilder<unknown> }
   | { readonly kind: 'region'; readonly column: RawBuilder<unknown> };
 
-const filterAlias = 'filter';
-
 /**
- * The dimensions that a name needs: its own, or those that select the record that it is a field of. A `filter` without a value is a physical one. Throws
+ * The dimensions that a name needs, which is no alias (expand.ts): its own, or those that select the record that it is a field of. Throws
  * `unknown-dimension`, with the nearest, for a name that the universe has not.
  */
-export function dimensionsOf(node: NameNode, { records, columns, aliases, subject }: WhereScope): readonly DimensionName[] {
+export function dimensionsOf(node: NameNode, { catalogue, records, columns, aliases, subject }: WhereScope): readonly DimensionName[] {
   const { universe } = records;
   const [first = '', ...fields] = node.name.split('.');
-  const name = resolveAlias(first, aliases);
-  if (name === filterAlias && fields.length === 0)
-    return [columns.has('physical_filter') || !columns.has('band') ? 'physical_filter' : 'band'];
-  const element = universe.element(name);
+  const element = universe.element(first);
   if (fields.length > 0 && element !== undefined) return element.required;
-  if (fields.length === 0 && universe.dimension(name) !== undefined) return [name];
-  const known = fields.length === 0 ? [...columns.keys(), ...universe.names] : universe.elements.map((each) => each.name);
+  if (fields.length === 0 && universe.dimension(first) !== undefined) return [first];
+  const known =
+    fields.length === 0
+      ? [...columns.keys(), ...universe.names, ...aliasNames(catalogue, aliases)]
+      : universe.elements.map((each) => each.name);
   throw new ButlerfsError('unknown-dimension', {
     what: `unknown dimension '${first}' at column ${node.column}`,
     advice:
@@ -56,16 +56,12 @@ export function dimensionsOf(node: NameNode, { records, columns, aliases, subjec
   });
 }
 
-/** `value` is what a name is compared with: it says whether a `filter` is a band. The scope has the columns that the name needs. */
-export function resolveName(node: NameNode, value: string | number | undefined, scope: WhereScope): Resolved {
-  const { records, columns, aliases, catalogue } = scope;
+/** The scope has the columns that the name needs. */
+export function resolveName(node: NameNode, scope: WhereScope): Resolved {
+  const { records, columns } = scope;
   const [first = '', ...fields] = node.name.split('.');
-  const alias = resolveAlias(first, aliases);
-  if (fields.length > 0) return fieldOf(node, records.universe.element(alias)!, fields, scope);
-  const known = [...columns.keys()];
-  const isText = typeof value === 'string';
-  const name = alias !== filterAlias ? alias : isText ? filterDimension(catalogue, known, value) : dimensionsOf(node, scope)[0]!;
-  return { kind: 'value', column: columns.get(name)!, type: records.universe.dimension(name)!.type };
+  if (fields.length > 0) return fieldOf(node, records.universe.element(first)!, fields, scope);
+  return { kind: 'value', column: columns.get(first)!, type: records.universe.dimension(first)!.type };
 }
 
 function fieldOf(node: NameNode, element: DimensionElement, path: readonly string[], { records, columns }: WhereScope): Resolved {

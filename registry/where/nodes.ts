@@ -56,6 +56,8 @@ export type ExtentNode = NameNode | TimeNode | SpanNode | RegionNode;
 export type WhereNode =
   | { readonly kind: 'and' | 'or'; readonly parts: readonly WhereNode[] }
   | { readonly kind: 'not'; readonly part: WhereNode }
+  /** The same for every data ID; null is neither. */
+  | { readonly kind: 'constant'; readonly value: boolean | null }
   | { readonly kind: 'compare'; readonly operator: ComparisonOperator; readonly name: NameNode; readonly value: LiteralNode | TimeNode }
   | { readonly kind: 'in'; readonly name: NameNode; readonly items: readonly (LiteralNode | RangeNode)[] }
   | { readonly kind: 'null'; readonly name: NameNode }
@@ -71,6 +73,8 @@ export function namesIn(node: WhereNode): NameNode[] {
       return node.parts.flatMap(namesIn);
     case 'not':
       return namesIn(node.part);
+    case 'constant':
+      return [];
     case 'overlaps':
       return [node.left, node.right].filter((extent) => extent.kind === 'name');
     default:

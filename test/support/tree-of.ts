@@ -11,6 +11,7 @@ import { Tree } from '../../fs/tree/tree.js';
 import { originOf } from '../../mounts/origins.js';
 import type { Catalogue, DataIdValue } from '../../registry/contract.js';
 import { buildCatalogue, openCatalogue, openGen3, parseButlerConfiguration } from '../../registry/open.js';
+import type { RepositoryNames } from '../../registry/open.js';
 
 export interface TreeOf {
   readonly tree: Tree;
@@ -48,11 +49,13 @@ export function treeOf(
     collections = [],
     calibrations = {},
     defaults = {},
+    names = {},
     onExpect = () => undefined,
   }: {
     readonly collections?: readonly string[];
     readonly calibrations?: Readonly<Record<string, readonly string[]>>;
     readonly defaults?: Readonly<Record<string, DataIdValue>>;
+    readonly names?: RepositoryNames;
     /** Hears of what the tree would have fetched ahead. */
     readonly onExpect?: (requests: readonly ObjectRequest[]) => void;
   } = {},
@@ -81,7 +84,7 @@ export function treeOf(
     },
     view: { collections, calibrations, order: [] },
     defaults: new Map(Object.entries(defaults)),
-    aliases: {},
+    names,
     owner: { uid: 0, gid: 0 },
   });
   const follow = (path: string): Entry => {
