@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { ButlerfsError, deserializeError } from '../common/errors.js';
 import { programFile } from '../common/program-file.js';
 import type { SerializedError } from '../common/errors.js';
-import type { CatalogueInfo } from '../registry/contract.js';
+import type { CatalogueInfo, RepositoryNames } from '../registry/contract.js';
 import type { Reading } from '../registry/reading.js';
 
 /** What is read and what is made of it. Plain data: it travels to the thread. */
@@ -16,6 +16,8 @@ export interface IndexTask {
   /** File to make; there is none by this name yet. */
   readonly target: string;
   readonly validator: string | null;
+  /** What the repository calls keys and coadds. */
+  readonly names?: RepositoryNames | undefined;
   readonly version: number;
   /** A catalogue of the same repository that is brought up to date instead, where that is possible. */
   readonly existing?: string | undefined;

@@ -76,7 +76,7 @@ async function makeVersion(parts: SourceParts, found: FoundRepository, signal: A
   const isSame = current !== undefined && current.configurationDigest === found.configurationDigest;
   const existing = isSame ? store.catalogueOf(current) : undefined;
   const { info, isUpdate } = await indexCatalogue(
-    { reading, repository, target: store.filesOf(version).catalogue, validator, version, existing, updatable: true },
+    { reading, repository, target: store.filesOf(version).catalogue, validator, names: found.names, version, existing, updatable: true },
     { signal, onProgress: (records) => onProgress(`indexing ${repository}: ${records} records`) },
   );
   const catalogue = isUpdate ? (current?.catalogue ?? current?.version) : version;

@@ -326,4 +326,5 @@ export interface Catalogue {
   close(): void;
 }
 
+export type { RepositoryNames };
 export type * from './reader-contract.js';

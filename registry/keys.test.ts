@@ -22,7 +22,7 @@ afterAll(() => {
 });
 
 const parse = (type: string, key: string, text: string, constraint: Iterable<[string, DataIdValue]> = [], aliases = {}) => {
-  const { dimension: name, value } = parseKeyValue(catalogue, catalogue.datasetType(type)!, key, text, new Map(constraint), aliases);
+  const { dimension: name, value } = parseKeyValue(catalogue, catalogue.datasetType(type)!, key, text, new Map(constraint), { aliases });
   return [name, value];
 };
 
@@ -38,6 +38,9 @@ describe('keys', () => {
     ['flat', 'filter', 'HSC-I2', ['physical_filter', 'HSC-I2']],
     ['flat', 'filter', 'unheard', ['physical_filter', 'unheard']],
     ['coadd', 'filter', 'i', ['band', 'i']],
+    ['coadd', 'filter', 'HSC-I2', ['band', 'i']],
+    ['coadd', 'filter', 'unheard', ['band', 'unheard']],
+    ['calexp', 'pointing', '1228', ['visit', 1228]],
     ['coadd', 'patch', '4,5', ['patch', 49]],
     ['coadd', 'patch', '4%2C5', ['patch', 49]],
     ['coadd', 'patch', '42', ['patch', 42]],
@@ -81,9 +84,6 @@ describe('keys', () => {
     expect(() => parse('coadd', 'tracts', '1')).toThrow("did you mean 'tract'");
     expect(() => parse('coadd', 'visit', '1')).toThrow(refused("dataset type 'coadd'"));
     expect(() => parse('coadd', 'physical_filter', 'HSC-I2')).toThrow(refused("did you mean 'band=i'?"));
-    expect(() => parse('coadd', 'filter', 'HSC-I2')).toThrow(
-      "dataset type 'coadd' has bands, not physical filters; did you mean 'band=i'?",
-    );
   });
 
   it('takes further aliases before the common ones', () => {

@@ -1,7 +1,6 @@
 /** What the nodes of one tree share. */
 
-import type { Catalogue, Constraint, DatasetRow } from '../../registry/contract.js';
-import type { RepositoryNames } from '../../registry/names.js';
+import type { Catalogue, Constraint, DatasetRow, RepositoryNames } from '../../registry/contract.js';
 import type { ContentSource } from '../content.js';
 import { FollowingFiles } from './following.js';
 import type { DatasetFile, KnownFiles } from './dataset-file.js';

@@ -73,7 +73,12 @@ export class FlavorsDirectory extends OperatorDirectory {
     const tree = new TypeTree(this.context, this.#request, type.name, component);
     const top = new DataIdDirectory(tree, this.#top, encodeComponent(flavorKey, flavor));
     if (component !== null && top.listing().count === 0) throw noSuchName(this.#top, top.name);
-    return components.reduce<TreeNode>((node, key) => (node as DirectoryNode).find(key), top);
+    let node: TreeNode = top;
+    for (const key of components) {
+      if (!(node instanceof DirectoryNode)) throw noSuchName(this.#top, key);
+      node = node.find(key);
+    }
+    return node;
   }
 
   #holds(family: Family, flavor: string): boolean {

@@ -2,7 +2,7 @@
 
 import { constants } from 'node:fs';
 import { ButlerfsError } from '../../common/errors.js';
-import type { Catalogue, Constraint } from '../../registry/contract.js';
+import type { Catalogue, Constraint, RepositoryNames } from '../../registry/contract.js';
 import type { ContentSource } from '../content.js';
 import {
   type Answer,
@@ -23,7 +23,6 @@ import {
   type Waiting,
 } from '../contract.js';
 import { FileType } from '../file-type.js';
-import type { RepositoryNames } from '../../registry/names.js';
 import { contentsBelow, type ContentBelow } from './contents.js';
 import { ContentFile } from './content-file.js';
 import { TreeContext } from './context.js';

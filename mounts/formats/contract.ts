@@ -1,7 +1,7 @@
 /** Kinds of repositories: how each is recognised at an origin, how it tells that it changed, and what of it is brought here to be read. */
 
 import type { Remote } from '../../proxy/contract.js';
-import type { CatalogueInfo } from '../../registry/contract.js';
+import type { CatalogueInfo, RepositoryNames } from '../../registry/contract.js';
 import type { Reading } from '../../registry/reading.js';
 import type { SharedOrigin } from '../shared-origin.js';
 
@@ -24,6 +24,8 @@ export interface FoundRepository {
   readonly validator: string | null;
   /** Whether content may change without the validator: then whoever wants to be sure has it read again. Default: no. */
   readonly mayChangeUnseen?: boolean;
+  /** What it calls keys and coadds. */
+  readonly names?: RepositoryNames;
   /** Where its files are, where the repository itself says so. */
   readonly root?: string;
   /** Brings here what is to be read. */

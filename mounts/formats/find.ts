@@ -7,6 +7,7 @@ import type { FoundRepository, RepositoryFormat, RepositoryOrigin } from './cont
 import { markers } from './gen2-stack.js';
 import { gen2 } from './gen2.js';
 import { gen3 } from './gen3.js';
+import { withNames } from './repository-names.js';
 import { shared } from './shared.js';
 
 /** In the order in which they are looked for. */
@@ -20,7 +21,7 @@ const formats: readonly RepositoryFormat[] = [shared, gen3, gen2];
 export async function findRepository(origin: RepositoryOrigin, signal: AbortSignal): Promise<FoundRepository> {
   for (const format of formats) {
     const found = await format.find(origin, signal);
-    if (found !== undefined) return found;
+    if (found !== undefined) return format === shared ? found : await withNames(found, origin, signal);
   }
   throw await missingRepository(origin);
 }

@@ -24,10 +24,8 @@ import { displayName } from './contract.js';
 import type { FoundRepository, Preparation, PreparedRepository, RepositoryFormat, RepositoryOrigin } from './contract.js';
 import { findStack, isMarked, mapperFile, markers, newConfiguration } from './gen2-stack.js';
 import { usable, walk } from './gen2-walk.js';
+import { repositoryFile as templatesFile } from './repository-names.js';
 import { readSmallText } from './text.js';
-
-/** What a repository says of its own layout, beside `_mapper`. */
-const templatesFile = 'butlerfs.yaml';
 
 /**
  * Milliseconds, counted from 1970, in each of which a repository is walked once although nothing that is looked at says that it changed: a look sees its

@@ -15,8 +15,10 @@ import { join } from 'node:path';
 import { syncDirectory, writeFileAtomically } from '../../common/atomic.js';
 import { throwIfAborted } from '../../common/deadline.js';
 import { ButlerfsError } from '../../common/errors.js';
-import { openCatalogue } from '../../registry/open.js';
-import type { Gen3Configuration } from '../../registry/open.js';
+import { openCatalogue, parseRepositoryNames } from '../../registry/open.js';
+import type { Gen3Configuration, RepositoryNames } from '../../registry/open.js';
+import { hasErrno } from '../errno.js';
+import { repositoryFile } from '../formats/repository-names.js';
 import { indexCatalogue } from '../index-catalogue.js';
 import { lockSource } from '../source-lock.js';
 import { digestOfPath } from './digest-of-path.js';
@@ -94,6 +96,16 @@ export async function publish(directory: string, settings: PublishSettings): Pro
   }
 }
 
+/** What the repository calls keys and coadds: signed with the catalogue. */
+async function namesOf(directory: string): Promise<RepositoryNames | undefined> {
+  const file = join(directory, repositoryFile);
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (hasErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  });
+  return text === undefined ? undefined : parseRepositoryNames(text, file);
+}
+
 /** Names of files that are being made; nobody but the holder of the lock has them. */
 const UNFINISHED = /^building-|\.part$|\.tmp$/;
 
@@ -131,6 +143,7 @@ async function publishLocked(
         repository: `repository ${former.repository}`,
         target: building,
         validator: null,
+        names: await namesOf(directory),
         version: serial,
       },
       { signal, onProgress: (records) => onProgress(`reading the registry: ${records} records`) },

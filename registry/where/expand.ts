@@ -10,7 +10,7 @@ import { isFlavorKey } from '../coadd-flavors.js';
 import type { DataIdValue, Dimension } from '../contract.js';
 import { bandsOfFilter, filterDimension, mayHaveNames, namedValues, parseValue } from '../key-values.js';
 import type { WhereScope } from './names.js';
-import type { LiteralNode, NameNode, RangeNode, WhereNode } from './nodes.js';
+import type { ExtentNode, LiteralNode, NameNode, RangeNode, WhereNode } from './nodes.js';
 
 type Predicate = Extract<WhereNode, { readonly name: NameNode }>;
 
@@ -23,9 +23,8 @@ export function expandAliases(node: WhereNode, scope: WhereScope, isNegated = fa
     case 'not':
       return { kind: 'not', part: expandAliases(node.part, scope, !isNegated) };
     case 'overlaps': {
-      const renamed = <Extent extends { readonly kind: string }>(extent: Extent | NameNode) =>
-        extent.kind === 'name' ? canonicalName(extent as NameNode, scope) : extent;
-      return { ...node, left: renamed(node.left), right: renamed(node.right) } as WhereNode;
+      const renamed = (extent: ExtentNode): ExtentNode => (extent.kind === 'name' ? canonicalName(extent, scope) : extent);
+      return { ...node, left: renamed(node.left), right: renamed(node.right) };
     }
     case 'constant':
       return node;

@@ -22,6 +22,7 @@ import type { Document } from 'yaml';
 import { z } from 'zod';
 import { ButlerfsError } from '../../../common/errors.js';
 import { didYouMean, nearestNames } from '../../../common/nearest.js';
+import { namesShape } from '../../names.js';
 import { parseUniverse } from '../../universe.js';
 import { hsc } from './cameras/hsc.js';
 import type { Camera, FieldName, Template } from './contract.js';
@@ -52,6 +53,7 @@ const fileSchema = z.strictObject({
   templates: z
     .record(z.string().regex(/^[A-Za-z_][\w.-]*$/, 'a dataset type is letters, digits, _, . and -'), templateSchema.nullable())
     .optional(),
+  ...namesShape,
 });
 
 /** The form of a template file. */
