@@ -40,13 +40,28 @@ function predicate(node: Predicate, scope: WhereScope, isNegated: boolean): Wher
     return { kind: 'constant', value: compareText(node, scope.flavor) };
   const meanings = meaningsOf(scope.catalogue, first, scope.aliases);
   if (meanings.length === 0) return node;
+  if (node.kind === 'in' && node.items.length > 1 && node.items.some(isText))
+    return { kind: 'or', parts: node.items.map((item) => predicate(single(node.name, item), scope, isNegated)) };
   const cases: Case[] = [];
   for (const meaning of meanings) {
     const then = meant(node, meaning, fields, scope);
     cases.push({ instrument: meaning.instrument, then });
     if (meaning.instrument === undefined) break;
   }
-  return choose(cases, node.name, isNegated);
+  const misfits = cases.map(({ then }) => misfit(then, scope));
+  if (!misfits.includes(undefined)) return choose(cases, node.name, isNegated);
+  return choose(
+    cases.map((one, index) => ({ ...one, then: misfits[index] ?? one.then })),
+    node.name,
+    isNegated,
+  );
+}
+
+/** What holds where a text is no value of the dimension, though it may be one with another instrument; undefined for all other predicates. */
+function misfit(node: WhereNode, { records }: WhereScope): WhereNode | undefined {
+  if (node.kind !== 'compare' || !isText(node.value) || records.universe.dimension(node.name.name)?.type !== 'int') return undefined;
+  const equal = { '=': false, '!=': true } as const;
+  return { kind: 'constant', value: node.operator === '=' || node.operator === '!=' ? equal[node.operator] : null };
 }
 
 /** What holds for the data IDs of an instrument, or of all that no case before is for. */

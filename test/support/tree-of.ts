@@ -25,12 +25,12 @@ export interface TreeOf {
 }
 
 /** Reads the repository in `directory` into `<scratch>/catalogue-<version>.sqlite3`. The caller closes the catalogue. */
-export function catalogueOf(directory: string, scratch: string, version = 1): Catalogue {
+export function catalogueOf(directory: string, scratch: string, version = 1, names?: RepositoryNames): Catalogue {
   const configuration = parseButlerConfiguration(readFileSync(join(directory, 'butler.yaml'), 'utf8'), directory);
   const reader = openGen3({ configuration, registryFile: join(directory, configuration.registry), repository: directory });
   const target = join(scratch, `catalogue-${version}.sqlite3`);
   try {
-    buildCatalogue({ reader, target, repository: directory, validator: String(version), version });
+    buildCatalogue({ reader, target, repository: directory, validator: String(version), version, names });
   } finally {
     reader.close();
   }
