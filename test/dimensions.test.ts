@@ -220,7 +220,13 @@ describe('flavors of coadds', () => {
     expect(here.names("@where/flavor GLOB '[bt]e*' OR flavor = 'goodSeeing'")).toEqual(['goodSeeingCoadd_calexp']);
     expect(here.names("@where/flavor IN ('best', 'template')")).toEqual(['bestOfAll', 'template_coadd']);
     expect(here.names('@where/flavor IS NULL')).toEqual(['assembleCoadd_metadata', 'calexp', 'flat']);
-    expect(here.names("@where/NOT flavor = 'deep'")).toEqual(['bestOfAll', 'goodSeeingCoadd_calexp', 'template_coadd']);
+    expect(here.names("@where/NOT flavor = 'deep'")).toEqual([
+      'bestOfAll',
+      'goodSeeingCoadd_calexp',
+      'nightlyCoadd',
+      'nightly_coadd',
+      'template_coadd',
+    ]);
   });
 
   it.each([
@@ -243,8 +249,12 @@ describe('flavors of coadds', () => {
     expect(text).toContain('result: a dataset file');
   });
 
-  it('that are written in both ways are refused by name, and not listed', () => {
-    const both = treeOf(catalogue, scratch, { names: { flavors: { coadd: { deep: 'deepCoadd' } } } });
-    expect(both.names('coadd')).toEqual(['flavor=deep', 'flavor=template']);
+  it('that are written in both ways are refused by name, not listed, and settled by a configuration', () => {
+    const error = errorOf(() => here.follow('coadd/flavor=nightly'));
+    expect(error.errno).toBe('ENOTUNIQ');
+    expect(error.message).toContain("'nightlyCoadd' and 'nightly_coadd' are both of this flavor");
+    const settled = treeOf(catalogue, scratch, { names: { flavors: { coadd: { nightly: 'nightly_coadd' } } } });
+    expect(settled.names('coadd')).toEqual(['flavor=deep', 'flavor=nightly', 'flavor=template']);
+    expect(settled.names('coadd/flavor=nightly/tract=8766/patch=49')).toEqual(['band=r']);
   });
 });

@@ -48,6 +48,9 @@ const coadds: Readonly<Record<string, readonly string[]>> = {
   goodSeeingCoadd_calexp: ['i'],
   deepCoadd: ['i'],
   template_coadd: ['r'],
+  // One flavor, in both ways of writing.
+  nightlyCoadd: ['i'],
+  nightly_coadd: ['r'],
   deep_coadd_predetection: ['i'],
   bestOfAll: ['i'],
   assembleCoadd_metadata: ['i'],
