@@ -88,12 +88,8 @@ export function parseKeyValue(
   if (name === filterAlias && isKnown(known, name)) return parseFilter(catalogue, type, key, value, constraint, searchPath);
   const dimension = known.includes(name) ? catalogue.universe.dimension(name) : undefined;
   if (dimension === undefined) throw unknownKeyOf(catalogue, type, key, value, constraint, aliases);
-  return (
-    gen2Key(catalogue, type, name, value, constraint) ?? {
-      dimension: name,
-      value: aliasValue(catalogue, dimension, alias, key, value, constraint),
-    }
-  );
+  const meant = aliasValue(catalogue, dimension, alias, key, value, constraint);
+  return gen2Key(catalogue, type, name, String(meant), constraint) ?? { dimension: name, value: meant };
 }
 
 function aliasValue(

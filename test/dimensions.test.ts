@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ButlerfsError } from '../common/errors.js';
 import type { Catalogue, RepositoryNames } from '../registry/contract.js';
+import { sharedData } from './shared.js';
+import { indexGen2 } from './support/gen2.js';
 import { catalogueOf, treeOf, type TreeOf } from './support/tree-of.js';
 import { ALL, HSC_RUN, writeTwoInstruments } from './support/two-instruments.js';
 
@@ -256,5 +258,22 @@ describe('flavors of coadds', () => {
     const settled = treeOf(catalogue, scratch, { names: { flavors: { coadd: { nightly: 'nightly_coadd' } } } });
     expect(settled.names('coadd')).toEqual(['flavor=deep', 'flavor=nightly', 'flavor=template']);
     expect(settled.names('coadd/flavor=nightly/tract=8766/patch=49')).toEqual(['band=r']);
+  });
+});
+
+const shared = sharedData();
+
+describe.skipIf(shared === undefined)('pointings of a Gen2 repository', () => {
+  it('are their own numbers, and name a visit where it is the only one', async () => {
+    const { catalogue: gen2 } = await indexGen2(join(shared!, 'gen2-hsc'), scratch, { version: 30 });
+    try {
+      const tree = treeOf(gen2, scratch);
+      expect(tree.names('@where/pointing=1052/calexp')).toEqual(['visit=1228', 'visit=1230']);
+      const error = errorOf(() => tree.follow('calexp/pointing=1052'));
+      expect([error.errno, error.message]).toEqual(['ENOTUNIQ', expect.stringContaining('give one of visit=1228, visit=1230')]);
+      expect(errorOf(() => tree.follow('calexp/pointing=1')).code).toBe('unknown-value');
+    } finally {
+      gen2.close();
+    }
   });
 });
