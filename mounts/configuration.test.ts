@@ -28,6 +28,9 @@ describe('parseConfiguration', () => {
     ["f:2: 'defaults.cache' must be an absolute path", 'defaults:\n  cache: here\n'],
     ["f:2: 'credentials.host' must give username and password, or bearer, or bearer-file", 'credentials:\n  host: {username: me}\n'],
     ["f:1: 'sources' must be a mapping", 'sources: [a]\n'],
+    ["f:2: 'aliases.ccd.instrment' is an unknown key; did you mean 'instrument'?", 'aliases:\n  ccd: {means: detector, instrment: HSC}\n'],
+    ["f:2: 'aliases.ccd' must be a name, or what it means", 'aliases:\n  ccd: 3\n'],
+    ["f:1: 'flavors' must be a mapping", 'flavors: deep\n'],
     ['f:2: ', 'sources:\n\t- x\n'],
   ])('says %s', (message, content) => {
     expect(() => parseConfiguration(content, 'f')).toThrow(
@@ -46,11 +49,19 @@ describe('parseConfiguration', () => {
 describe('loadConfiguration', () => {
   test("puts the user's file over the system's", async () => {
     const [user, system] = [join(directory, 'user.yaml'), join(directory, 'system.yaml')];
-    await writeFile(user, 'sources: {a: {repository: /user}}\ndefaults: {cache-size: 1G}\n');
-    await writeFile(system, 'sources: {a: {repository: /system}, b: {repository: /system}}\ndefaults: {cache-size: 2G, poll: 30}\n');
+    await writeFile(
+      user,
+      'sources: {a: {repository: /user}}\ndefaults: {cache-size: 1G}\naliases: {chip: detector}\nflavors: {coadd: {best: mine}}\n',
+    );
+    await writeFile(
+      system,
+      'sources: {a: {repository: /system}, b: {repository: /system}}\ndefaults: {cache-size: 2G, poll: 30}\naliases: {chip: visit}\nflavors: {coadd: {best: theirs, old: older}}\n',
+    );
     expect(await loadConfiguration([user, system, join(directory, 'missing.yaml')])).toMatchObject({
       sources: { a: { repository: '/user' }, b: { repository: '/system' } },
       defaults: { 'cache-size': '1G', poll: '30' },
+      aliases: { chip: 'detector' },
+      flavors: { coadd: { best: 'mine', old: 'older' } },
     });
   });
 

@@ -28,7 +28,7 @@ import { LineCounter, isNode, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { ButlerfsError } from '../common/errors.js';
 import { didYouMean, nearestNames } from '../common/nearest.js';
-import { aliasesSchema, flavorsSchema } from '../registry/open.js';
+import { aliasesSchema, faultOfNames, flavorsSchema } from '../registry/open.js';
 import type { FlavorNames, KeyAliases } from '../registry/open.js';
 import { hasErrno } from './errno.js';
 import { LOG_LEVELS } from './log-levels.js';
@@ -198,10 +198,9 @@ export function parseConfiguration(content: string, file: string): Configuration
       advice: didYouMean(nearestNames(key, known, 1)) ?? `known here: ${known.join(', ')}`,
     });
   }
-  throw new ButlerfsError('configuration', {
-    what: `${file}:${lineOf(document, lines, issue.path)}`,
-    why: `'${issue.path.join('.')}' ${describeIssue(issue)}`,
-  });
+  const ofNames = issue.path[0] === 'aliases' || issue.path[0] === 'flavors';
+  const { path, why } = ofNames ? faultOfNames(issue) : { path: issue.path, why: describeIssue(issue) };
+  throw new ButlerfsError('configuration', { what: `${file}:${lineOf(document, lines, path)}`, why: `'${path.join('.')}' ${why}` });
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string {

@@ -30,14 +30,19 @@ export type KeyAliases = Readonly<Record<string, DimensionName | KeyAlias | read
 
 const nameShape = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'an alias, and what it means, is letters, digits and underscores');
 
-const meaningSchema = z
-  .strictObject({
-    means: nameShape,
-    instrument: z.string().min(1).exactOptional(),
-    values: z.record(z.string().min(1), z.union([z.string().min(1), z.int()])).exactOptional(),
-    field: nameShape.exactOptional(),
-  })
-  .refine(({ values, field }) => values === undefined || field === undefined, 'gives values or a field, not both');
+const meaningShape = z.strictObject({
+  means: nameShape,
+  instrument: z.string().min(1).exactOptional(),
+  values: z.record(z.string().min(1), z.union([z.string().min(1), z.int()])).exactOptional(),
+  field: nameShape.exactOptional(),
+});
+const meaningSchema = meaningShape.refine(
+  ({ values, field }) => values === undefined || field === undefined,
+  'gives values or a field, not both',
+);
+
+/** The keys of one meaning. */
+export const meaningKeys: readonly string[] = Object.keys(meaningShape.shape);
 
 /** The form of `aliases:`; also that in which they travel. */
 export const aliasesSchema: z.ZodType<KeyAliases> = z.record(nameShape, z.union([nameShape, meaningSchema, z.array(meaningSchema).min(1)]));

@@ -32,7 +32,7 @@ datasetTypes: {any: thing}
     ['aliases: [chip]', "butlerfs.yaml:1: 'aliases'"],
     ['aliases:\n  chip: 3', "butlerfs.yaml:2: 'aliases.chip' must be a name, or what it means"],
     ['aliases:\n  chip: {mean: detector}', "butlerfs.yaml:2: 'aliases.chip"],
-    ['aliases:\n  chip: {means: detector, instrment: HSC}', "'aliases.chip.instrment' is an unknown key"],
+    ['aliases:\n  chip: {means: detector, instrment: HSC}', "'aliases.chip.instrment' is an unknown key; did you mean 'instrument'?"],
     ['aliases:\n  chip: []', "butlerfs.yaml:2: 'aliases.chip'"],
     ['aliases:\n  chip:\n    - means: detector\n      values: {left: 1.5}', 'butlerfs.yaml:4'],
     ['aliases:\n  chip: {means: detector, field: full_name, values: {left: 1}}', 'gives values or a field, not both'],

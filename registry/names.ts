@@ -3,7 +3,8 @@
 import { parseDocument, LineCounter } from 'yaml';
 import { z } from 'zod';
 import { ButlerfsError } from '../common/errors.js';
-import { aliasesSchema, type KeyAliases } from './aliases.js';
+import { didYouMean, nearestNames } from '../common/nearest.js';
+import { aliasesSchema, type KeyAliases, meaningKeys } from './aliases.js';
 import { flavorsSchema, type FlavorNames } from './coadd-flavors.js';
 
 /** Plain data: it is kept in the catalogue. */
@@ -24,24 +25,34 @@ export function parseRepositoryNames(text: string, where: string): RepositoryNam
   if (syntax !== undefined) throw faulty(where, lines.linePos(syntax.pos[0]).line, syntax.code.toLowerCase().replaceAll('_', ' '));
   const parsed = namesSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
   if (!parsed.success) {
-    const { path, why } = innermost(parsed.error.issues[0]!);
+    const { path, why } = faultOfNames(parsed.error.issues[0]!);
     throw faulty(where, lineOf(document, lines, path), `'${path.join('.')}' ${why}`);
   }
   const { aliases, flavors } = parsed.data;
   return aliases === undefined && flavors === undefined ? undefined : { aliases, flavors };
 }
 
-/** An alias may have three forms: what is wrong with the form that was meant is said by the issue that goes deepest. */
-function innermost(issue: z.core.$ZodIssue): { readonly path: readonly PropertyKey[]; readonly why: string } {
+/**
+ * Where and what is wrong with `aliases:` or `flavors:`. An alias may have three forms: what is wrong with the form that was meant is said by the issue that goes deepest.
+ */
+export function faultOfNames(issue: z.core.$ZodIssue): { readonly path: readonly PropertyKey[]; readonly why: string } {
   if (issue.code === 'invalid_key') return { path: issue.path, why: issue.issues[0]?.message ?? issue.message };
   if (issue.code !== 'invalid_union') {
-    if (issue.code === 'unrecognized_keys') return { path: [...issue.path, issue.keys[0]!], why: 'is an unknown key' };
-    return { path: issue.path, why: issue.code === 'invalid_type' ? `must be a ${issue.expected}` : issue.message };
+    if (issue.code === 'unrecognized_keys') return unknownKey(issue.path, issue.keys[0]!);
+    return {
+      path: issue.path,
+      why: issue.code === 'invalid_type' ? `must be a ${issue.expected === 'record' ? 'mapping' : issue.expected}` : issue.message,
+    };
   }
-  const inner = issue.errors.flat().map((one) => innermost({ ...one, path: [...issue.path, ...one.path] }));
+  const inner = issue.errors.flat().map((one) => faultOfNames({ ...one, path: [...issue.path, ...one.path] }));
   const deepest = inner.reduce((best, one) => (one.path.length > best.path.length ? one : best), inner[0]!);
   if (deepest.path.length > issue.path.length) return deepest;
   return { path: issue.path, why: 'must be a name, or what it means: {means: detector, instrument: DECam}, or a list of these' };
+}
+
+function unknownKey(path: readonly PropertyKey[], key: string): ReturnType<typeof faultOfNames> {
+  const advice = didYouMean(nearestNames(key, meaningKeys, 1)) ?? `known here: ${meaningKeys.join(', ')}`;
+  return { path: [...path, key], why: `is an unknown key; ${advice}` };
 }
 
 function faulty(where: string, line: number, why: string): ButlerfsError {

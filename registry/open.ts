@@ -7,7 +7,7 @@ export { aliasesSchema } from './aliases.js';
 export type { KeyAliases } from './aliases.js';
 export { flavorsSchema } from './coadd-flavors.js';
 export type { FlavorNames } from './coadd-flavors.js';
-export { parseRepositoryNames } from './names.js';
+export { faultOfNames, parseRepositoryNames } from './names.js';
 export type { RepositoryNames } from './names.js';
 export { cameraOfMapper, readCamera } from './readers/gen2/camera.js';
 export type { TemplateText } from './readers/gen2/camera.js';

@@ -84,7 +84,9 @@ describe('a mount', () => {
     expect(() => inode('calexp/instrument=HSC/exposureNumber=1230')).toThrow('ENOENT');
     writeFileSync(join(repository, 'butlerfs.yaml'), 'aliases:\n  shutter: visit\n  ccd: {means: detector, instrment: HSC}\n');
     await eventually('the problem', async () => (await mount.status()).problem !== undefined, 20_000);
-    expect((await mount.status()).problem).toMatch(/butlerfs\.yaml:3.*'aliases\.ccd\.instrment' is an unknown key/);
+    expect((await mount.status()).problem).toMatch(
+      /butlerfs\.yaml:3.*'aliases\.ccd\.instrment' is an unknown key; did you mean 'instrument'/,
+    );
     expect(inode('calexp/instrument=HSC/shutter=1230')).toBe(inode('calexp/instrument=HSC/visit=1230'));
     writeFileSync(join(repository, 'butlerfs.yaml'), 'aliases: {exposureNumber: visit, chip: visit}\n');
     await eventually('the end of the problem', async () => (await mount.status()).problem === undefined, 20_000);
