@@ -189,7 +189,8 @@ export function parseConfiguration(content: string, file: string): Configuration
   // A misspelt key is also a missing one: what was meant is said by the first.
   const { issues } = parsed.error;
   const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
-  if (issue.code === 'unrecognized_keys') {
+  const ofNames = issue.path[0] === 'aliases' || issue.path[0] === 'flavors';
+  if (issue.code === 'unrecognized_keys' && !ofNames) {
     const key = issue.keys[0]!;
     const known = knownKeys(issue.path) ?? [];
     throw new ButlerfsError('configuration', {
@@ -198,7 +199,6 @@ export function parseConfiguration(content: string, file: string): Configuration
       advice: didYouMean(nearestNames(key, known, 1)) ?? `known here: ${known.join(', ')}`,
     });
   }
-  const ofNames = issue.path[0] === 'aliases' || issue.path[0] === 'flavors';
   const { path, why } = ofNames ? faultOfNames(issue) : { path: issue.path, why: describeIssue(issue) };
   throw new ButlerfsError('configuration', { what: `${file}:${lineOf(document, lines, path)}`, why: `'${path.join('.')}' ${why}` });
 }
