@@ -24,6 +24,8 @@ export interface AttachedRepository {
    * catalogue; files of shape `SEVERAL` are asked for one by one.
    */
   datasets(): NumberedQuery;
+  /** A query of the UUID (16 bytes) and key of every dataset, in the order of UUIDs. */
+  uuids(): string;
   /** How many files there are records of. Where it is the number of datasets that came with a file, there are no {@link composites}. */
   fileRecords(): number;
   /** A query of the keys of further datasets whose files must be asked for. */
@@ -38,6 +40,13 @@ export interface AttachedRepository {
 
 export interface NumberedQuery {
   readonly select: string;
+  /**
+   * The same for rows whose number in another table differs from their own by so much as the first parameter says: several times quicker. A row that is elsewhere
+   * there breaks a constraint.
+   */
+  readonly aligned: string;
+  /** A query of that difference, null where there is none, for the first row from the number on that is its parameter. */
+  readonly difference: string;
   /** Numbers of the first and the last row. */
   readonly first: number;
   readonly last: number;
@@ -51,6 +60,9 @@ export interface AttachedMemberships {
   readonly certified: boolean;
   /** SQL: numbered rows `t`, joined with datasets `d`. */
   readonly from: string;
+  /** The same, and {@link NumberedQuery.difference}, as in {@link NumberedQuery.aligned}: then {@link columns} has a type only where `d` is the dataset. */
+  readonly aligned: string;
+  readonly difference: string;
   /** Which of them count. */
   readonly condition: string;
   readonly first: number;
@@ -58,7 +70,7 @@ export interface AttachedMemberships {
   /** Expressions over `t` and `d`; those of the bounds are null where there is none. */
   readonly columns: {
     readonly number: string;
-    /** The key of `d`; to be worked out once for each row. */
+    /** The key of `d`; to be worked out once for each row, and not where rows are aligned. */
     readonly key: string;
     /** The same as {@link key}, as often as wanted. */
     readonly dataset: string;

@@ -168,7 +168,7 @@ export class SqliteCatalogue implements Catalogue {
 
   datasetByUuid(uuid: string): DatasetRecord | undefined {
     if (!/^[0-9a-f]{32}$/.test(uuid)) return undefined;
-    const statement = this.#statements.get('uuid', () => builder.selectFrom('dataset').select('key').where('uuid', '=', new Slot(0)));
+    const statement = this.#statements.get('uuid', () => builder.selectFrom('dataset_uuid').select('key').where('uuid', '=', new Slot(0)));
     const row = statement.get([Buffer.from(uuid, 'hex')]);
     return row === undefined ? undefined : this.dataset(row[0] as number);
   }

@@ -172,12 +172,13 @@ export class ContentRows {
     this.insert(recordTable(name), known.fields).run(known.fields.map((field) => fields[field] ?? null));
   }
 
-  /** Adds a dataset under a key; false where one of its UUID or key is there. */
+  /** Adds a dataset under a key that none has; false where one of its UUID is there. */
   addDataset(key: number, { uuid, type, run, ingested, files }: RecordOf<'dataset'>): boolean {
     this.typeOf(type);
     const columns = ['key', 'uuid', 'type', 'run', 'ingested', 'shape', 'location', 'size', 'checksum', 'extension', 'shared'];
-    const row = [key, Buffer.from(uuid, 'hex'), type, run, ingested, ...inRow(files), 0];
-    if (this.insert('dataset', columns).run(row).changes === 0) return false;
+    const name = Buffer.from(uuid, 'hex');
+    if (this.insert('dataset_uuid', ['uuid', 'key']).run([name, key]).changes === 0) return false;
+    this.insert('dataset', columns).run([key, name, type, run, ingested, ...inRow(files), 0]);
     if (!isPlain(files)) this.#addFiles(key, files);
     return true;
   }
@@ -231,7 +232,8 @@ export class ContentRows {
       sql`dataset.shape > ${sql.lit(Shape.UNSTORED)}`,
       ...plan.values,
     ];
-    const selected = sql`select ${sql.join(expressions)} from dataset${joinRecords(plan)} where dataset.uuid = ${uuid}`;
+    const found = sql`dataset_uuid cross join dataset on dataset.key = dataset_uuid.key`;
+    const selected = sql`select ${sql.join(expressions)} from ${found}${joinRecords(plan)} where dataset_uuid.uuid = ${uuid}`;
     return sql`insert into ${sql.table(table)} (${columnsOf(group)}) ${selected} on conflict do nothing`;
   }
 

@@ -23,7 +23,9 @@ export class KnownRows implements KnownContent {
   *datasets(run?: number): IterableIterator<{ readonly uuid: string; readonly files: number }> {
     const files = sql`case d.shape when ${sql.lit(Shape.SEVERAL)} then (select count(*) from dataset_file where dataset = d.key) else d.shape end`;
     const where = run === undefined ? sql`` : sql`where d.run = ${new Slot(0)}`;
-    const query = this.#content.prepare(sql`select lower(hex(d.uuid)), ${files} from dataset as d ${where} order by d.uuid`);
+    const query = this.#content.prepare(
+      sql`select lower(hex(u.uuid)), ${files} from dataset_uuid as u cross join dataset as d on d.key = u.key ${where} order by u.uuid`,
+    );
     for (const [uuid, count] of query.iterate(run === undefined ? [] : [run]) as IterableIterator<[string, number]>)
       yield { uuid, files: count };
   }

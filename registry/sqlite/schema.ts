@@ -6,6 +6,7 @@
  *     dataset_type         its dimensions, the number of its membership table, the version that touched it last
  *     record_<element>     dimension records, every field as the repository has it
  *     dataset              one row a dataset: uuid, type, run, and its file where that is one ordinary file
+ *     dataset_uuid         the key of the dataset with a UUID
  *     dataset_file         files of all other datasets: components, members of zip archives
  *     own_file             the repository's own files: butler.yaml
  *     membership_<n>       for each set of dimensions: which dataset a collection has under which data ID
@@ -17,7 +18,7 @@
  * that of a dataset in its RUN has the dataset's key, so that the data ID of a dataset is found by its key; those of other collections have numbers from
  * {@link firstAssociation} on. Implied dimensions are columns of it too, filled from the dimension records.
  *
- * So one more dataset costs two rows in order, and one entry each in the indexes of UUIDs, of locations and of data IDs.
+ * So one more dataset costs two rows in order, and one entry each by UUID, by location and by data ID.
  */
 
 import { sql } from 'kysely';
@@ -27,7 +28,7 @@ import type { DimensionElement } from '../universe.js';
 import { builder } from './statements.js';
 
 /** Grows with every change of the schema; a catalogue of another version is built anew. */
-export const catalogueSchemaVersion = 2;
+export const catalogueSchemaVersion = 3;
 
 /** Marks an SQLite file as a catalogue: `bfsC`. */
 export const applicationId = 0x62667343;
@@ -119,6 +120,12 @@ export function fixedTables(): CompiledQuery[] {
       .addColumn('checksum', 'blob')
       .addColumn('extension', 'text')
       .addColumn('shared', 'integer', (column) => column.notNull()),
+    // A table, where an index would do: rows that come in order of UUID need no sorting.
+    schema
+      .createTable('dataset_uuid')
+      .addColumn('uuid', 'blob', (column) => column.notNull().primaryKey())
+      .addColumn('key', 'integer', (column) => column.notNull())
+      .modifyEnd(sql`without rowid`),
     schema
       .createTable('dataset_file')
       .addColumn('dataset', 'integer', (column) => column.notNull())
@@ -169,13 +176,9 @@ export function fixedTables(): CompiledQuery[] {
   ].map((table) => table.compile());
 }
 
-/** Made when `dataset` is full, where its rows come in bulk: sorting once is quicker than keeping order. */
-export function datasetIndexes(): { readonly uuid: CompiledQuery; readonly location: CompiledQuery } {
-  const { schema } = builder;
-  return {
-    uuid: schema.createIndex('dataset_uuid').unique().on('dataset').column('uuid').compile(),
-    location: schema.createIndex('dataset_location').on('dataset').column('location').compile(),
-  };
+/** Made when `dataset` is full: sorting once is quicker than keeping order. */
+export function locationIndex(): CompiledQuery {
+  return builder.schema.createIndex('dataset_location').on('dataset').column('location').compile();
 }
 
 /** The membership table of a set of dimensions. */

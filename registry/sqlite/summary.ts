@@ -35,7 +35,7 @@ export function countContent(content: ContentRows): Totals {
   const [unstored = 0] = numbers(sql`select count(*) from dataset where shape = ${sql.lit(Shape.UNSTORED)}`);
   const [files = 0, bytes = 0] = numbers(sql`
     select count(*), coalesce(sum(size), 0) from (select max(size) as size from (
-      select d.location, d.size from shared_location as s join dataset as d on d.location = s.location
+      select d.location, d.size from shared_location as s cross join dataset as d on d.location = s.location
       union all select location, iif(member is null, size, null) from dataset_file
       union all select location, size from own_file) group by location)`);
   content.database.exec('drop table shared_location');
@@ -48,10 +48,10 @@ export function summarise(content: ContentRows, state: MembershipState): void {
     .selectFrom(state.table)
     .select(['collection', 'dataset_type', sql<number>`sum(stored)`.as('stored'), sql`count(*)`.as('registered')])
     .groupBy(['dataset_type', 'collection']);
-  const columns = ['collection', 'dataset_type', 'stored', 'registered'];
-  content.execute(builder.insertInto('collection_type').columns(columns).expression(counts).compile());
+  const held = content.insert('collection_type', ['collection', 'dataset_type', 'stored', 'registered']);
   const insert = content.insert('collection_governor', ['governor', 'value', 'collection']);
-  for (const [collection, type, stored] of content.prepare(counts).all() as number[][]) {
+  for (const [collection, type, stored, registered] of content.prepare(counts).all() as number[][]) {
+    held.run([collection, type, stored, registered]);
     if (stored === 0) continue;
     for (const { governor, value } of governorValues(content, state, type!, collection!)) insert.run([governor, value, collection]);
   }

@@ -6,13 +6,14 @@ import type { CatalogueInfo } from '../contract.js';
 import type { AttachedMemberships, AttachedRepository, NumberedQuery } from './attached.js';
 import { columnsOf, ContentRows } from './content.js';
 import type { MembershipState } from './content.js';
-import type { Database } from './driver.js';
+import { Database } from './driver.js';
+import type { Statement } from './driver.js';
 import { joinRecords, planImplied } from './implied.js';
 import {
   createRecordTable,
-  datasetIndexes,
   firstAssociation,
   fixedTables,
+  locationIndex,
   membershipIndexes,
   recordTable,
   Shape,
@@ -23,7 +24,7 @@ import { finishCatalogue } from './writer.js';
 import type { CatalogueFacts } from './writer.js';
 
 /** Rows between two looks at whether to go on. */
-const rowsAtATime = 250_000;
+const rowsAtATime = 25_000;
 
 export interface TakeOverOptions {
   readonly where: string;
@@ -56,12 +57,8 @@ export function takeOver(database: Database, attached: AttachedRepository, { whe
     takeMemberships(content, state, table, first, advance);
     associations.set(state, first + table.last + 1);
   }
-  const { uuid, location } = datasetIndexes();
-  for (const index of [
-    uuid,
-    location,
-    ...[...content.memberships.values()].flatMap(({ table, group }) => membershipIndexes(table, group)),
-  ]) {
+  const indexes = [...content.memberships.values()].flatMap(({ table, group }) => membershipIndexes(table, group));
+  for (const index of [locationIndex(), ...indexes]) {
     content.execute(index);
     advance(0);
   }
@@ -79,9 +76,11 @@ function addStructure(content: ContentRows, record: ReturnType<AttachedRepositor
 function takeDatasets(content: ContentRows, attached: AttachedRepository, advance: (rows: number) => void): void {
   const query = attached.datasets();
   const columns = ['key', 'uuid', 'type', 'run', 'ingested', 'shape', 'location', 'size', 'checksum', 'shared'];
-  const insert = sql`insert into dataset (${sql.join(columns.map((name) => sql.ref(name)))}) select *, 0 from (${sql.raw(query.select)})`;
-  const text = insert.compile(builder).sql;
-  const datasets = inParts(content.database, text, query, advance);
+  const insert = (select: string): string =>
+    sql`insert into dataset (${sql.join(columns.map((name) => sql.ref(name)))}) select *, 0 from (${sql.raw(select)})`.compile(builder).sql;
+  const parts = { ...query, select: insert(query.select), aligned: insert(query.aligned) };
+  const datasets = inParts(content.database, parts, advance);
+  advance(content.execute(sql`insert into dataset_uuid (uuid, key) ${sql.raw(attached.uuids())}`));
   const [unstored] = content.prepare(sql`select count(*) from dataset where shape = ${sql.lit(Shape.UNSTORED)}`).get() as [number];
   if (attached.fileRecords() !== datasets - unstored) {
     content.execute(sql`update dataset set shape = ${sql.lit(Shape.SEVERAL)} where key in (${sql.raw(attached.composites())})`);
@@ -102,43 +101,53 @@ function takeDatasets(content: ContentRows, attached: AttachedRepository, advanc
 function takeMemberships(
   content: ContentRows,
   state: MembershipState,
-  { group, certified, from, condition, columns, first, last }: AttachedMemberships,
+  { group, certified, from, aligned, condition, columns, ...numbers }: AttachedMemberships,
   firstNumber: number,
   advance: (rows: number) => void,
 ): void {
   const required = columns.dataId.map((expression) => sql.raw(expression));
   const plan = planImplied(content.universe, group, new Set(content.records.keys()), required);
   const elsewhere = sql`${sql.lit(firstNumber)} + ${sql.raw(columns.number)}`;
-  const values: RawBuilder<unknown>[] = [
+  const areAllStored = content.prepare(sql`select 1 from unstored limit 1`).get() === undefined;
+  const valuesWith = (key: string): RawBuilder<unknown>[] => [
     certified ? elsewhere : sql`iif(${sql.raw(columns.collection)} = ${sql.raw(columns.run)}, ${sql.raw(columns.dataset)}, ${elsewhere})`,
     sql.raw(columns.type),
     sql.raw(columns.collection),
     ...required,
     sql`coalesce(${sql.raw(columns.begin)}, ${sql.raw(String(unboundedBegin))})`,
-    sql.raw(columns.key),
+    sql.raw(key),
     sql.raw(columns.end),
-    sql`${sql.raw(columns.dataset)} not in (select key from unstored)`,
+    areAllStored ? sql.lit(1) : sql`${sql.raw(columns.dataset)} not in (select key from unstored)`,
     ...plan.values,
   ];
-  const select = sql`select ${sql.join(values)} ${sql.raw(from)}${joinRecords(plan)}
-    where ${sql.raw(columns.number)} between ${sql.raw('?')} and ${sql.raw('?')} and ${sql.raw(condition)}`;
-  const insert = sql`insert into ${sql.table(state.table)} (${columnsOf(group)}) ${select}`;
-  inParts(content.database, insert.compile(builder).sql, { first, last }, advance);
+  const insert = (rows: string, key: string): string =>
+    sql`insert into ${sql.table(state.table)} (${columnsOf(group)}) select ${sql.join(valuesWith(key))} ${sql.raw(rows)}${joinRecords(plan)}
+      where ${sql.raw(columns.number)} between ${sql.raw('?')} and ${sql.raw('?')} and ${sql.raw(condition)}`.compile(builder).sql;
+  const parts = { ...numbers, select: insert(from, columns.key), aligned: insert(aligned, columns.dataset) };
+  inParts(content.database, parts, advance);
 }
 
-/** Runs a statement over numbered rows, some at a time; gives how many rows it wrote. */
-function inParts(
-  database: Database,
-  text: string,
-  { first, last }: Pick<NumberedQuery, 'first' | 'last'>,
-  advance: (rows: number) => void,
-): number {
-  const statement = database.prepare<[number, number]>(text);
+/** Runs statements over numbered rows, some at a time; gives how many rows they wrote. */
+function inParts(database: Database, { select, aligned, difference, first, last }: NumberedQuery, advance: (rows: number) => void): number {
+  const [general, quick] = [database.prepare<[number, number]>(select), database.prepare<[number, number, number]>(aligned)];
+  const differenceFrom = database.prepare<[number], number | null>(difference).pluck();
   let written = 0;
   for (let from = first; from <= last; from += rowsAtATime) {
-    const { changes } = statement.run(from, from + rowsAtATime - 1);
+    const to = from + rowsAtATime - 1;
+    const by = differenceFrom.get(from) ?? null;
+    const changes = (by === null ? undefined : tryToRun(quick, by, from, to)) ?? general.run(from, to).changes;
     written += changes;
     advance(changes);
   }
   return written;
+}
+
+/** How many rows it wrote; undefined, and none, where one of them breaks a constraint. */
+function tryToRun(statement: Statement<[number, number, number], unknown>, ...parameters: [number, number, number]): number | undefined {
+  try {
+    return statement.run(...parameters).changes;
+  } catch (error) {
+    if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_CONSTRAINT')) return undefined;
+    throw error;
+  }
 }

@@ -209,7 +209,10 @@ export class CatalogueUpdater {
   #find(uuid: string): DatasetState | undefined {
     const [first] = slots(1);
     const row = this.#content
-      .statement('find dataset', () => sql`select key, type, run, shape from dataset where uuid = ${first}`)
+      .statement(
+        'find dataset',
+        () => sql`select key, type, run, shape from dataset where key = (select key from dataset_uuid where uuid = ${first})`,
+      )
       .get([Buffer.from(uuid, 'hex')]) as [number, number, number, number] | undefined;
     return row === undefined ? undefined : { key: row[0], type: row[1], run: row[2], stored: row[3] !== Shape.UNSTORED };
   }
@@ -343,6 +346,7 @@ export class CatalogueUpdater {
     this.#files.changingAll(this.#filesOf(dataset.key), () => {
       this.#content.statement('remove files', () => sql`delete from dataset_file where dataset = ${first}`).run([dataset.key]);
       this.#content.statement('remove dataset', () => sql`delete from dataset where key = ${first}`).run([dataset.key]);
+      this.#content.statement('remove uuid', () => sql`delete from dataset_uuid where uuid = ${first}`).run([Buffer.from(uuid, 'hex')]);
     });
     this.#datasets--;
     if (!dataset.stored) this.#unstored--;

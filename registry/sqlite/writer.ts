@@ -5,7 +5,7 @@ import type { CatalogueInfo, RepositoryRecord } from '../contract.js';
 import { ContentRows } from './content.js';
 import type { Database } from './driver.js';
 import { writeInformation } from './information.js';
-import { applicationId, catalogueSchemaVersion, datasetIndexes, fixedTables, membershipIndexes } from './schema.js';
+import { applicationId, catalogueSchemaVersion, fixedTables, locationIndex, membershipIndexes } from './schema.js';
 import { countContent, markShared, summarise } from './summary.js';
 
 /** Facts of a catalogue that its content does not tell. */
@@ -25,7 +25,7 @@ export function beginCatalogue(database: Database): void {
     'locking_mode = exclusive',
     `cache_size = -${pageCache}`,
     'temp_store = file',
-    'threads = 1',
+    'threads = 2',
     `application_id = ${applicationId}`,
     `user_version = ${catalogueSchemaVersion}`,
   ])
@@ -57,7 +57,6 @@ export class CatalogueWriter {
     this.#content = new ContentRows(database, where);
     this.#version = version;
     for (const table of fixedTables()) this.#content.execute(table);
-    this.#content.execute(datasetIndexes().uuid);
   }
 
   add(record: RepositoryRecord): void {
@@ -98,7 +97,7 @@ export class CatalogueWriter {
 
   /** Writes summaries and indexes; the catalogue is complete afterwards. `cursor` is that of the reader. */
   finish(facts: CatalogueFacts, cursor: string | null): CatalogueInfo {
-    this.#content.execute(datasetIndexes().location);
+    this.#content.execute(locationIndex());
     return finishCatalogue(this.#content, facts, cursor);
   }
 }

@@ -33,7 +33,7 @@ export function attachRegistry(database: Database, file: string, parts: Gen3Part
   database.pragma(`${schema}.cache_size = -${pageCache}`);
   database.function('butlerfs_time', { deterministic: true }, (text: unknown) => ingestTime(text));
   database.function('butlerfs_plain', { deterministic: true }, (path: unknown) =>
-    typeof path === 'string' && !awkward.test(path) ? path : null,
+    typeof path === 'string' && !awkward.test(path) ? 1 : 0,
   );
   database.function('butlerfs_base64', { deterministic: true }, (bytes: unknown) => (bytes as Buffer).toString('base64'));
   const source = new RegistrySource(database, schema, parts.source.where);
@@ -56,6 +56,11 @@ function withoutNumbers(source: RegistrySource, table: string): boolean {
   } catch {
     return true;
   }
+}
+
+/** {@link NumberedQuery.difference}, where `other` is a query of the number in another table. */
+function difference(table: string, name: string, other: string): string {
+  return `select (${other}) - ${name}.rowid from ${table} as ${name} where ${name}.rowid >= ? order by ${name}.rowid limit 1`;
 }
 
 class AttachedRegistry implements AttachedRepository {
@@ -96,22 +101,32 @@ class AttachedRegistry implements AttachedRepository {
     const ingested = `case typeof(d.ingest_date) when 'integer' then d.ingest_date when 'text' then butlerfs_time(d.ingest_date) end`;
     const types = this.#types.map(({ id }) => id).join(', ');
     const [files, datasets] = [source.table(table), source.table('dataset')];
-    const found = this.#offset.find(files, 'd.rowid', `g.dataset_id = d.id and g.component = '${noComponent}'`);
+    const isIts = (file: string): string => `${file}.dataset_id = d.id and ${file}.component = '${noComponent}'`;
     // The offset keeps SQLite from working out the parts once for each place where they are used.
-    const rows = `select d.rowid as key,
-        iif(typeof(d.id) = 'text' and length(d.id) = 32 and d.id = lower(d.id), unhex(d.id), null) as uuid,
+    const rows = (number: string, place: string, isUnderstood: string): string => `select d.rowid as key,
+        iif(${isUnderstood}typeof(d.id) = 'text' and length(d.id) = 32 and d.id = lower(d.id), unhex(d.id), null) as uuid,
         iif(d.dataset_type_id in (${types}), d.dataset_type_id, null) as type,
         iif(typeof(d.run_id) = 'integer', d.run_id, null) as run,
         ${ingested} as ingested,
-        ${this.#offset.found('d.rowid', 'f.rowid')} as file,
-        butlerfs_plain(f.path) as place,
+        ${number} as file,
+        iif(butlerfs_plain(f.path), f.path, null) as place,
         iif(typeof(f.file_size) = 'integer' and f.file_size >= 0, f.file_size, null) as size,
         iif(typeof(f.checksum) = 'text' and length(f.checksum) = 128 and f.checksum = lower(f.checksum), unhex(f.checksum), null) as checksum
-      from ${datasets} as d left join ${files} as f on f.rowid = ${found}
+      from ${datasets} as d left join ${files} as f on f.rowid = ${place}
       where d.rowid between ? and ? order by d.rowid limit -1 offset 0`;
     const shape = `case when file is null then ${Shape.UNSTORED} when place is null then ${Shape.SEVERAL} else ${Shape.PLAIN} end`;
-    const select = `select key, uuid, type, run, ingested, ${shape}, ${location}, size, checksum from (${rows})`;
-    return { select, ...this.#numbers('dataset') };
+    const columns = `key, uuid, type, run, ingested, ${shape}, ${location}, size, checksum`;
+    const found = this.#offset.find(files, 'd.rowid', isIts('g'));
+    return {
+      select: `select ${columns} from (${rows(this.#offset.found('d.rowid', 'f.rowid'), found, '')})`,
+      aligned: `select ${columns} from (${rows('f.rowid', 'd.rowid + ?', `${isIts('f')} and `)})`,
+      difference: difference(datasets, 'd', `select g.rowid from ${files} as g where ${isIts('g')}`),
+      ...this.#numbers('dataset'),
+    };
+  }
+
+  uuids(): string {
+    return `select unhex(id), rowid from ${this.#parts.source.table('dataset')} order by id`;
   }
 
   fileRecords(): number {
@@ -151,12 +166,14 @@ class AttachedRegistry implements AttachedRepository {
       certified,
       from: `from ${source.table(table)} as t cross join ${datasets} as d
         on d.rowid = ${this.#offset.find(datasets, 't.rowid', 'g.id = t.dataset_id')}`,
+      aligned: `from ${source.table(table)} as t left join ${datasets} as d on d.rowid = t.rowid + ?`,
+      difference: difference(source.table(table), 't', `select g.rowid from ${datasets} as g where g.id = t.dataset_id`),
       ...this.#numbers(table),
       columns: {
         number: 't.rowid',
         key: this.#offset.found('t.rowid', 'd.rowid'),
         dataset: 'd.rowid',
-        type: `iif(t.dataset_type_id in (${types.join(', ')}), t.dataset_type_id, null)`,
+        type: `iif(d.id = t.dataset_id and t.dataset_type_id in (${types.join(', ')}), t.dataset_type_id, null)`,
         collection: integer('collection_id'),
         run: 'd.run_id',
         dataId: group.required.map(value),
@@ -168,8 +185,13 @@ class AttachedRegistry implements AttachedRepository {
   }
 
   #numbers(table: string): { readonly first: number; readonly last: number } {
-    const [row] = this.#parts.source.all(`select coalesce(min(rowid), 1), coalesce(max(rowid), 0) from ${this.#parts.source.table(table)}`);
-    const [first, last] = (row as bigint[]).map(Number) as [number, number];
+    const { source } = this.#parts;
+    // Two questions: one for both would look at every row.
+    const bound = (name: 'min' | 'max'): number | undefined => {
+      const [row] = source.all(`select ${name}(rowid) from ${source.table(table)}`);
+      return typeof row![0] === 'bigint' ? Number(row![0]) : undefined;
+    };
+    const [first, last] = [bound('min') ?? 1, bound('max') ?? 0];
     if (first < 1 || last >= firstAssociation) throw asButlerfsError(new Error(`rows of table ${table} have unusual numbers`));
     return { first, last };
   }
