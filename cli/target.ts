@@ -5,10 +5,11 @@ import { ButlerfsError } from '../common/errors.js';
 import { loadConfiguration } from '../mounts/configuration.js';
 import { parseDefaults } from '../mounts/defaults.js';
 import { findDirectories } from '../mounts/directories.js';
-import { openMountedCatalogue } from '../mounts/explain.js';
 import { MOUNT_TYPE, canonicalMountPoint, readMountInfo } from '../mounts/mountinfo.js';
 import { parseSource } from '../mounts/repository.js';
+import { openMountedCatalogue } from '../mounts/mounted-catalogue.js';
 import { isAlive, readMountState } from '../mounts/state.js';
+import { unchangedCatalogue } from '../mounts/unchanged.js';
 import { openCatalogue } from '../registry/open.js';
 import { interruptSignal } from './exit.js';
 import { endProgress, remark, showProgress } from './output.js';
@@ -40,12 +41,10 @@ export async function openTarget(text: string, collections?: string): Promise<Ta
   if (mounted !== undefined) return asked === undefined ? mounted : { ...mounted, collections: asked, calibrations: {} };
 
   const configuration = await loadConfiguration(directories.configurationFiles);
-  const opened = await openQuietly(text, configuration);
-  await opened.close();
-  const catalogue = openCatalogue(opened.catalogueFile);
-  if (catalogue === undefined)
-    throw new ButlerfsError('internal', { what: `the catalogue ${opened.catalogueFile} cannot be opened again` });
-  const { named } = parseSource(text, configuration, process.cwd());
+  const source = parseSource(text, configuration, process.cwd());
+  const { named } = source;
+  const unchanged = await unchangedCatalogue(source, configuration.defaults.cache ?? directories.cache, interruptSignal());
+  const catalogue = (unchanged === undefined ? undefined : openCatalogue(unchanged)) ?? (await openNewest(text, configuration));
   const defaults = { ...configuration.defaults.default, ...named?.default };
   return {
     catalogue,
@@ -55,6 +54,15 @@ export async function openTarget(text: string, collections?: string): Promise<Ta
     aliases: configuration.aliases,
     flavors: configuration.flavors ?? {},
   };
+}
+
+/** The catalogue of what the source holds now, read where it is not yet. */
+async function openNewest(text: string, configuration: Configuration): Promise<Catalogue> {
+  const opened = await openQuietly(text, configuration);
+  await opened.close();
+  const catalogue = openCatalogue(opened.catalogueFile);
+  if (catalogue !== undefined) return catalogue;
+  throw new ButlerfsError('internal', { what: `the catalogue ${opened.catalogueFile} cannot be opened again` });
 }
 
 /** Opens a source as the configuration says, with progress on a terminal; `thorough` as in SourceSettings. The caller closes it. */

@@ -2,7 +2,8 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { loadConfiguration, parseConfiguration, readCredentials } from './configuration.js';
+import { loadConfiguration, readCredentials } from './configuration.js';
+import { parseConfiguration } from './configuration-file.js';
 
 /** Typed, where the matcher itself is `any`. */
 const containing = (text: string): unknown => expect.stringContaining(text);

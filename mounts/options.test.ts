@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseConfiguration } from './configuration.js';
+import { parseConfiguration } from './configuration-file.js';
 import { resolveMountOptions, splitOptions } from './options.js';
 import { formatSize, parseDuration, parseSize } from './units.js';
 import type { Configuration } from './configuration.js';

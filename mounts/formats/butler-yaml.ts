@@ -1,5 +1,6 @@
 /** Reads a repository's butler.yaml. */
 
+import { createHash } from 'node:crypto';
 import { ButlerfsError, asButlerfsError } from '../../common/errors.js';
 import type { Remote } from '../../proxy/contract.js';
 import { readSmallText } from './text.js';
@@ -22,4 +23,9 @@ export async function readButlerYaml(remote: Remote, signal: AbortSignal): Promi
     });
   }
   return text;
+}
+
+/** Tells one text of it from another: the `configurationDigest` of a Gen3 repository. */
+export function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
