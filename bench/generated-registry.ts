@@ -11,7 +11,7 @@ import { INSTRUMENT, SKYMAP, writeInstrument, writeSkyMap } from '../scripts/rep
 import { butlerYaml, RegistryWriter } from '../scripts/repository/registry.js';
 import { tagsTableName } from '../scripts/repository/schema.js';
 
-const BANDS = ['g', 'r', 'i', 'z', 'y'];
+export const BANDS = ['g', 'r', 'i', 'z', 'y'];
 /** Patches of a tract. */
 export const PATCHES = 81;
 const DETECTORS = 100;

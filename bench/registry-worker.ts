@@ -1,5 +1,5 @@
 /**
- * `registry-worker import|refresh|directories|query REPOSITORY CATALOGUE [TRACT COLLECTION]`: does it in a process of its own, and prints as JSON the seconds it took,
+ * `registry-worker import|refresh|open|directories REPOSITORY CATALOGUE [TRACT COLLECTION]`: does it in a process of its own, and prints as JSON the seconds it took,
  * without the start of the process, and the highest resident memory in MiB.
  */
 
@@ -65,23 +65,11 @@ function directories(): number {
   return median(taken);
 }
 
-/** All datasets of one tract, as a program gets them that opens the catalogue for it. */
-function query(): number {
-  const catalogue = openCatalogue(target)!;
-  const constraint = new Map<string, string | number>([
-    ['skymap', SKYMAP],
-    ['tract', Number(tractText)],
-  ]);
-  const type = catalogue.datasetType(TYPE)!;
-  return [...catalogue.query({ type, searchPath: catalogue.searchPath([collection]), constraint })].length;
-}
-
 const operations: Readonly<Record<string, () => Promise<number> | number>> = {
   import: make,
   refresh: make,
   open: () => timed(() => openCatalogue(target)),
   directories,
-  query: () => timed(query),
 };
 const seconds = await operations[what!]!();
 process.stdout.write(JSON.stringify({ seconds, memory: peakMemory(process.pid) } satisfies WorkerReport));

@@ -1,39 +1,45 @@
 /**
- * Registries of 100,000 and a million datasets, and of ten million with `BUTLERFS_BENCH_SCALE=large` (20 GB of disk): what it takes to read one, to open what was made of
- * it, to list a directory, and to take in what came since. `BUTLERFS_BENCH_SCALE=10000000` is that size alone.
+ * Registries of 100,000 and a million datasets, or of as many as the arguments say (ten million take 20 GB of disk): what it takes to read one, to open what was made of it,
+ * to list a directory, to find the datasets of a tract, and to take in what came since.
  */
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { python, pythonJson } from '../test/support/python.js';
+import { builtCommand, mountRepository, temporaryHome } from '../test/support/mounted.js';
+import type { Home } from '../test/support/mounted.js';
+import { python } from '../test/support/python.js';
 import { runSuccessfully } from '../test/support/run.js';
 import { removeDirectory } from '../test/support/temporary.js';
-import { addDatasets, generateRegistry } from './generated-registry.js';
+import { SKYMAP } from '../scripts/repository/dimensions.js';
+import { addDatasets, BANDS, generateRegistry, PATCHES } from './generated-registry.js';
 import type { GeneratedRegistry } from './generated-registry.js';
-import { diskDirectory, report } from './harness.js';
+import { diskDirectory, median, peakMemory, report, seconds, sideBySide } from './harness.js';
 import type { Row } from './harness.js';
 import type { WorkerReport } from './registry-worker.js';
 
-/** What is promised: datasets a second, seconds to be ready, for one directory, and for a refresh, and 300 MB in MiB. */
+/** What is promised: datasets a second, seconds to be ready, for one directory, and for a refresh, 300 MB in MiB, and a tenth of the butler's time for a query. */
 const PROMISED_RATE = 100_000;
 const PROMISED_READY = 1;
+const PROMISED_MOUNT = 2;
 const PROMISED_DIRECTORY = 0.002;
 const PROMISED_REFRESH = 1;
 const PROMISED_MEMORY = 300e6 / 2 ** 20;
+const PROMISED_QUERY = 0.1;
 const CAME = 1000;
+const RUNS = 5;
 
-const scale = process.env['BUTLERFS_BENCH_SCALE'] ?? '';
-const SIZES = /^\d+$/.test(scale) ? [Number(scale)] : [100_000, 1_000_000, ...(scale === 'large' ? [10_000_000] : [])];
+const SIZES = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [100_000, 1_000_000];
 
-const BUTLER = `
-import json, sys, time
+const TYPE = 'deepCoadd_calexp';
+/** The same question to the real butler: its command, and its library. */
+const BUTLER_COMMAND = 'from lsst.daf.butler.cli.butler import main; main()';
+const BUTLER_LIBRARY = `
+import sys
 from lsst.daf.butler import Butler
-root, tract, collection = sys.argv[1:]
-butler = Butler(root)
-started = time.monotonic()
-found = butler.query_datasets('deepCoadd_calexp', collections=collection, where=f"skymap = 'demo_rings' and tract = {tract}", limit=None)
-print(json.dumps([len(found), time.monotonic() - started]))
+root, type, collection, where = sys.argv[1:]
+for ref in Butler(root).query_datasets(type, collections=collection, where=where, limit=None):
+    print(ref)
 `;
 
 async function work(what: string, root: string, catalogue: string, { tract, collection }: GeneratedRegistry): Promise<WorkerReport> {
@@ -59,16 +65,70 @@ async function measure(place: string, size: number): Promise<Row[]> {
   const listed = await work('directories', root, catalogue, generated);
   rows.push({ what: `one directory of 81 patches ${of}`, measured: listed.seconds, reference: PROMISED_DIRECTORY, unit: 's', ...promised });
   rows.push({ what: 'its memory', measured: listed.memory, reference: PROMISED_MEMORY, unit: 'MiB', ...promised });
-  if (python() !== undefined) {
-    const [, seconds] = (await pythonJson(BUTLER, [root, String(generated.tract), generated.collection])) as [number, number];
-    const query = await work('query', root, catalogue, generated);
-    rows.push({ what: `datasets of one tract ${of}`, measured: query.seconds, reference: seconds, unit: 's', against: 'butler', limit: 1 });
+  const home = temporaryHome();
+  try {
+    rows.push(...(await measureCommands(home, root, generated, of)));
+  } finally {
+    home.remove();
   }
   addDatasets(generated, CAME);
   const refreshed = await work('refresh', root, catalogue, generated);
   const refresh = `take in ${CAME} datasets that came ${of.replace('of', 'to')}`;
   rows.push({ what: refresh, measured: refreshed.seconds, reference: PROMISED_REFRESH, unit: 's', ...promised });
   removeDirectory(root);
+  return rows;
+}
+
+/** From the start of a process to its end. */
+async function measureCommands(home: Home, root: string, { tract, collection }: GeneratedRegistry, of: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  const asking = async (program: string, args: readonly string[]): Promise<number> => {
+    let output = '';
+    const taken = await seconds(async () => (output = await runSuccessfully(program, args, { timeout: 600_000, env: home.env })));
+    const found = output.split('\n').filter((line) => line.includes(String(tract))).length;
+    if (found !== PATCHES * BANDS.length) throw new Error(`${program} ${args.join(' ')} finds ${found} datasets`);
+    return taken;
+  };
+  await runSuccessfully(process.execPath, [builtCommand(), 'index', root], { timeout: 1_800_000, env: home.env });
+  const where = `skymap='${SKYMAP}' AND tract=${tract}`;
+  const query = (): Promise<number> =>
+    asking(process.execPath, [builtCommand(), 'query', TYPE, '--collections', collection, '--where', where, root]);
+  const what = `butlerfs query, one tract ${of}`;
+  const interpreter = python();
+  if (interpreter === undefined) {
+    process.stderr.write('no comparison with the real butler: BUTLERFS_TEST_PYTHON names no python3 that has it\n');
+  } else {
+    const run = (text: string, ...args: readonly string[]) => asking(interpreter, ['-W', 'ignore', '-c', text, ...args]);
+    const command = (): Promise<number> =>
+      run(BUTLER_COMMAND, 'query-datasets', root, TYPE, '--collections', collection, '--where', where, '--limit', '0');
+    const library = (): Promise<number> => run(BUTLER_LIBRARY, root, TYPE, collection, where);
+    const against = { unit: 's', limit: PROMISED_QUERY } as const;
+    rows.push({ what, ...(await sideBySide(RUNS, query, command)), ...against, against: 'butler query-datasets' });
+    rows.push({ what, ...(await sideBySide(RUNS, query, library)), ...against, against: 'Butler.query_datasets' });
+  }
+  const memory: number[] = [];
+  const ready: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    const started = performance.now();
+    const mount = await mountRepository(root, { home, keepHome: true, args: ['--collections', collection] });
+    ready.push((performance.now() - started) / 1000);
+    try {
+      for (let number = tract; number < tract + 20; number++) readdirSync(join(mount.path, TYPE, `tract=${number}`, 'patch=0'));
+      memory.push(peakMemory(mount.pid));
+    } finally {
+      await mount.unmount();
+    }
+  }
+  rows.push({
+    what: `mount and status ${of}`,
+    measured: median(ready),
+    reference: PROMISED_MOUNT,
+    unit: 's',
+    against: 'the promise',
+    limit: 1,
+  });
+  const most = Math.max(...memory);
+  rows.push({ what: 'memory of its daemon', measured: most, reference: PROMISED_MEMORY, unit: 'MiB', against: 'the promise', limit: 1 });
   return rows;
 }
 
