@@ -26,5 +26,12 @@ export default defineConfig({
   external: ['better-sqlite3', 'better-sqlite3-13', 'fuse-native', 'koffi', 'mysql2', 'pg', 'pg-cursor', 'pino', 'ssh2'],
   // None of our modules does anything by being imported: what an entry does not use is not loaded with it.
   treeshake: { moduleSideEffects: [{ test: /\/build\//, sideEffects: false }] },
-  output: { dir: 'dist', format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'shared/[name]-[hash].js', cleanDir: true },
+  output: {
+    codeSplitting: { groups: [{ name: 'common', test: /\/build\/common\// }] },
+    dir: 'dist',
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: 'shared/[name]-[hash].js',
+    cleanDir: true,
+  },
 });

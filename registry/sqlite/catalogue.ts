@@ -176,7 +176,8 @@ export class SqliteCatalogue implements Catalogue {
   *query(query: Parameters<Catalogue['query']>[0]): IterableIterator<DatasetRecord> {
     const type = this.#known(query.type);
     const { collections } = this.#holding(type, query.searchPath, 'stored');
-    for (const row of streamRows(this.#statements, type, collections, query.constraint, this.#filters.of(query, type)?.condition)) {
+    const constraint = this.#withGovernors(type, query.searchPath, query.constraint);
+    for (const row of streamRows(this.#statements, type, collections, constraint, this.#filters.of(query, type)?.condition)) {
       yield this.#complete(type, row, this.#runOf(row.key));
     }
   }
@@ -275,6 +276,20 @@ export class SqliteCatalogue implements Catalogue {
       return count > 0;
     });
     return { collections: holding, datasets };
+  }
+
+  /**
+   * The constraint, with governors of which the search path has one value only: that leaves nothing out, and what an expression says of the dimensions behind them becomes
+   * a range of the index.
+   */
+  #withGovernors(type: StoredType, searchPath: SearchPath, constraint: Constraint): Constraint {
+    const all = new Map(constraint);
+    for (const name of type.dimensions.required) {
+      if (all.has(name) || this.universe.dimension(name)?.isGovernor !== true) continue;
+      const [only, another] = this.governorValues(searchPath, name, 2);
+      if (only !== undefined && another === undefined) all.set(name, only);
+    }
+    return all;
   }
 
   #complete(type: StoredType, row: MembershipRow, run: string): DatasetRecord {
