@@ -81,6 +81,16 @@ describe('a hundred thousand datasets of one type', () => {
     expect(quickest(5, visits)).toBeLessThan(30);
   });
 
+  it('finds what an expression names without a look at every dataset', () => {
+    const question = { type: catalogue.datasetType('calexp')!, searchPath: catalogue.searchPath(['run']), constraint: new Map() };
+    const find = (where: string): number => [...catalogue.query({ ...question, where })].length;
+    expect(find('visit = 1500')).toBe(100);
+    // An instrument of which there is one need not be given; nor is anything else found where it is.
+    expect(find("instrument = 'HSC' AND visit = 1500")).toBe(100);
+    expect(find("instrument = 'LATISS' AND visit = 1500")).toBe(0);
+    expect(quickest(20, () => find('visit = 1500'))).toBeLessThan(quickest(3, () => find('detector = 50')) / 3);
+  });
+
   it('lists all of them for no more a row than a thousandth of them', () => {
     const all = (): DirectoryAnswer => list([['instrument', 'HSC']], ['visit', 'detector'], 1_000_000);
     const one = (): DirectoryAnswer =>
