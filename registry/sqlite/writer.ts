@@ -25,7 +25,7 @@ export function beginCatalogue(database: Database): void {
     'locking_mode = exclusive',
     `cache_size = -${pageCache}`,
     'temp_store = file',
-    'threads = 2',
+    'threads = 1',
     `application_id = ${applicationId}`,
     `user_version = ${catalogueSchemaVersion}`,
   ])
