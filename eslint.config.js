@@ -52,7 +52,7 @@ function roomRule(room) {
   if (room === 'fs') {
     patterns.push(
       { regex: '^(\\.\\./)+cache/(?!contract\\.js$)', message: message(room) },
-      { regex: '^(\\.\\./)+registry/(?!(contract|keys|values|coadd-flavors)\\.js$)', message: message(room) },
+      { regex: '^(\\.\\./)+registry/(?!(contract|keys|values|moment|coadd-flavors)\\.js$)', message: message(room) },
       { regex: '^(\\.\\./)+proxy/', message: message(room) },
     );
   }

@@ -7,24 +7,24 @@ import type { CalibrationQuery, Catalogue, Constraint, DataIdValue, DatasetRow, 
 const mostNamed = 4;
 
 /** A query with all that it needs. */
-interface Lookup extends Pick<CalibrationQuery, 'type' | 'searchPath'> {
+interface Lookup extends Pick<CalibrationQuery, 'type' | 'searchPath' | 'ingested'> {
   /** A value for each required dimension of the type. */
   readonly constraint: Constraint;
   readonly time: Validity | null;
 }
 
 /** As {@link Catalogue.calibration}. */
-export function findCalibration(catalogue: Catalogue, { type, searchPath, dataId, time }: CalibrationQuery): DatasetRow {
+export function findCalibration(catalogue: Catalogue, { type, searchPath, dataId, time, ingested }: CalibrationQuery): DatasetRow {
   const constraint = calibrationDataId(catalogue, type, dataId);
-  return lookUp(catalogue, { type, searchPath, constraint, time: time === undefined ? timeOf(catalogue, dataId) : time });
+  return lookUp(catalogue, { type, searchPath, constraint, ingested, time: time === undefined ? timeOf(catalogue, dataId) : time });
 }
 
 function lookUp(catalogue: Catalogue, query: Lookup): DatasetRow {
-  const { type, searchPath, constraint, time } = query;
+  const { type, searchPath, constraint, time, ingested } = query;
   const others: DatasetRow[] = [];
   for (const collection of searchPath.collections) {
     const alone = { names: [collection.name], collections: [collection] };
-    const answer = catalogue.directory({ type, searchPath: alone, constraint, keys: [], rowLimit: Number.MAX_SAFE_INTEGER });
+    const answer = catalogue.directory({ type, searchPath: alone, constraint, ingested, keys: [], rowLimit: Number.MAX_SAFE_INTEGER });
     const rows = answer.kind === 'rows' ? answer.rows : [];
     const valid = collection.type === 'CALIBRATION' ? rows.filter(({ validity }) => time !== null && overlaps(validity!, time)) : rows;
     const [first, second] = valid;

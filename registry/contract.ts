@@ -160,9 +160,17 @@ export interface DirectoryQuery extends WhereFilter {
 export type DirectoryAnswer =
   { readonly kind: 'rows'; readonly rows: readonly DatasetRow[] } | { readonly kind: 'values'; readonly values: readonly DataIdValue[] };
 
-/** An expression (docs/queries.md) that data IDs must satisfy. */
+/** When a repository took datasets in: nanoseconds since 1970-01-01 TAI, both ends included. */
+export interface IngestRange {
+  readonly from?: bigint | undefined;
+  readonly until?: bigint | undefined;
+}
+
+/** An expression (docs/queries.md) that data IDs must satisfy, and when datasets were taken in. */
 export interface WhereFilter {
   readonly where?: string | undefined;
+  /** Of one data ID the first collection counts that has a dataset of that time. Datasets of which the repository does not say when are left out. Undefined: all. */
+  readonly ingested?: IngestRange | undefined;
   /** Milliseconds that the catalogue may take to answer, where others wait for it meanwhile: then it throws `timed-out`. Undefined: as long as it takes. */
   readonly patience?: number | undefined;
   /** The user's further names of keys in it, before those of the repository. */
@@ -181,7 +189,7 @@ export interface DataIdQuery extends WhereFilter {
   readonly constraint: Constraint;
   /** What is asked for: each combination of values of these dimensions comes once, sorted by them in turn. */
   readonly keys: readonly DimensionName[];
-  /** Only data IDs for which the search path has no stored dataset of the type. */
+  /** Only data IDs for which the search path has no stored dataset of the type (`ingested` says which count). */
   readonly lacking?: { readonly type: DatasetType; readonly searchPath: SearchPath };
   readonly limit?: number;
 }
@@ -197,6 +205,8 @@ export interface CalibrationQuery {
    * says when: what is certified for ranges of time is not looked at.
    */
   readonly time?: Validity | null;
+  /** As in {@link WhereFilter}. */
+  readonly ingested?: IngestRange | undefined;
 }
 
 /** Facts of the catalogue as a whole. */

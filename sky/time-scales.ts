@@ -53,3 +53,14 @@ export function toTai(nanoseconds: bigint, scale: TimeScale): bigint {
   const milliseconds = Number(nanoseconds / 1_000_000n) - (nanoseconds % 1_000_000n < 0n ? 1 : 0);
   return nanoseconds + leapOffset(new Date(milliseconds).toISOString().slice(0, 10)) * 1_000_000_000n;
 }
+
+/** An instant (nanoseconds since 1970-01-01 TAI) as `2026-11-24T12:00:00.5Z`: UTC, exact; a leap second has the name of the second after it. */
+export function utcText(instant: bigint): string {
+  const second = 1_000_000_000n;
+  const startOf = (day: string): bigint => BigInt(Date.parse(`${day}T00:00:00Z`)) * 1_000_000n;
+  const offset = leapSeconds.find(([since, seconds]) => instant - seconds * second >= startOf(since))?.[1] ?? leapSeconds.at(-1)![1];
+  const nanoseconds = instant - offset * second;
+  const fraction = ((nanoseconds % second) + second) % second;
+  const whole = new Date(Number((nanoseconds - fraction) / 1_000_000n)).toISOString().slice(0, 19);
+  return `${whole}${fraction === 0n ? '' : `.${String(fraction).padStart(9, '0').replace(/0+$/, '')}`}Z`;
+}

@@ -29,7 +29,8 @@ export function hasCalibrations(constraint: Constraint): boolean {
  * does not say enough, and `ambiguous`.
  */
 export function validCalibration(catalogue: Catalogue, view: View, dataId: Constraint, type: DatasetType): DatasetRow {
-  return catalogue.calibration({ type, searchPath: view.of(type).searchPath, dataId });
+  const { searchPath, ingested } = view.of(type);
+  return catalogue.calibration({ type, searchPath, ingested, dataId });
 }
 
 /** Throws `unknown-dataset-type`, with the nearest. */

@@ -4,7 +4,7 @@ import type { Catalogue, Constraint, DatasetRow, RepositoryNames } from '../../r
 import type { ContentSource } from '../content.js';
 import { FollowingFiles } from './following.js';
 import type { DatasetFile, KnownFiles } from './dataset-file.js';
-import { openView, type View, type ViewRequest } from './view.js';
+import { openView, rangeTexts, type View, type ViewRequest } from './view.js';
 
 /** Rows of a directory and of all below it. Directories refer to it by range; it is emptied when too many rows are held. */
 export interface RowBlock {
@@ -61,7 +61,7 @@ export class TreeContext {
 
   /** The view that was asked for, resolved in the present catalogue. Throws `unknown-collection`. */
   view(request: ViewRequest): View {
-    const key = JSON.stringify([request.collections, request.order, request.where, request.calibrations]);
+    const key = JSON.stringify([request.collections, request.order, request.where, request.calibrations, ...rangeTexts(request.ingested)]);
     let view = this.#views.get(key);
     if (view === undefined) {
       view = openView(this.#catalogue, request, this.mountDefaults);

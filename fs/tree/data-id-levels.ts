@@ -65,10 +65,10 @@ export function missingLevels(catalogue: Catalogue, view: View, name: string): D
       advice: didYouMean(nearestNames(name, names)),
     });
   }
-  const { searchPath, where, aliases, patience } = view.of(type);
+  const { searchPath, where, ingested, aliases, patience } = view.of(type);
   return {
     owner: type,
-    question: { dimensions: type.dimensions.required, lacking: { type, searchPath }, where, aliases, patience },
+    question: { dimensions: type.dimensions.required, lacking: { type, searchPath }, where, ingested, aliases, patience },
     leafName: 'explanation.txt',
     leafText: (dataId) =>
       missingText(

@@ -6,6 +6,7 @@
  *     /@collections/<name>/  the same tree, of one collection
  *     /@by/<key>,<key>/      the same tree, in another key order
  *     /@where/<expression>/  the same tree, restricted to what satisfies it
+ *     /@at/<time>/           the same tree, as it was then
  *     /@missing/<type>/      data IDs that the search path lacks
  *     /@dimensions/<name>/   data IDs that dimension records define, data or not
  *     /@repo/                the repository's own files
@@ -17,6 +18,7 @@ import type { ObjectRequest } from '../../cache/contract.js';
 import { ButlerfsError } from '../../common/errors.js';
 import { resolveKey } from '../../registry/keys.js';
 import { decodeValue, encodeValue } from '../../registry/values.js';
+import { AT, atRequest } from './at.js';
 import { ContextDirectory } from './context-directory.js';
 import type { TreeContext } from './context.js';
 import { DataIdDirectory } from './data-id-directory.js';
@@ -84,6 +86,8 @@ export class TypesDirectory extends ContextDirectory {
         break;
       case '@where':
         return new WhereDirectory(this.context, this.#view, this, name);
+      case AT:
+        return new AtDirectory(this.context, this.#view, this, name);
       case MISSING:
       case DIMENSIONS:
         return new DataIdLevelsDirectory(this.context, this.#view, this, name);
@@ -172,6 +176,28 @@ class WhereDirectory extends ContextDirectory {
   }
 }
 
+/** `@at`: any time resolves; none is listed. */
+class AtDirectory extends ContextDirectory {
+  readonly #view: ViewRequest;
+
+  constructor(context: TreeContext, view: ViewRequest, parent: DirectoryNode, name: string) {
+    super(context, parent, name);
+    this.#view = view;
+  }
+
+  get ino(): number {
+    return inodeNumber(combine(this.parent!.ino, hashText(AT)));
+  }
+
+  find(name: string): TreeNode {
+    return this.known(name, () => new TypesDirectory(this.context, atRequest(this.context.catalogue, this.#view, name), this, name));
+  }
+
+  listing(): Listing {
+    return namedListing([], true, (name) => this.find(name));
+  }
+}
+
 /**
  * `@explain`: mirrors the tree. What is a directory there is a directory here, with its explanation in `explanation.txt`; a file, or a name that does not
  * resolve, is a text file. A whole path in one component, with %2F for `/`, is always a text file.
@@ -194,7 +220,7 @@ class ExplainDirectory extends ContextDirectory {
   find(name: string): TreeNode {
     if (name === ExplainDirectory.OWN_TEXT) return new TextFile(this, name, this.#explain(this.#target).text);
     // Names of collections and expressions hold %2F of their own; in a whole path it is %252F.
-    if (/%2F/i.test(name) && !/(^|\/)@(collections|where)$/.test(this.#target)) {
+    if (/%2F/i.test(name) && !/(^|\/)@(collections|where|at)$/.test(this.#target)) {
       const whole = name.replace(/%2F/gi, '/').replace(/%252F/gi, '%2F');
       return new TextFile(this, name, this.#explain(this.#join(whole)).text);
     }

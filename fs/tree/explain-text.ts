@@ -3,6 +3,7 @@
 import { nearestIntegers, nearestNames } from '../../common/nearest.js';
 import type { Constraint, DataIdValue, DimensionName } from '../../registry/contract.js';
 import { encodeValue } from '../../registry/values.js';
+import { utcText } from '../../sky/time-scales.js';
 import type { View } from './view.js';
 
 export interface Explanation {
@@ -33,10 +34,13 @@ export function nearestValues(dimension: DimensionName, value: DataIdValue, valu
   return `the nearest of ${values.length} are ${shown.map((one) => `${dimension}=${encodeValue(one)}`).join(', ')}`;
 }
 
-/** `searched:`, and `expression:` where the view has one. */
-export function viewLines({ searchPath, where }: View): string[] {
-  const searched = `searched: ${collectionsText(searchPath.collections.map(({ name }) => name))}`;
-  return where === undefined ? [searched] : [searched, `expression: ${where}`];
+/** `searched:`, and `expression:` and `as of:` where the view has one. */
+export function viewLines({ searchPath, where, ingested }: View): string[] {
+  return [
+    `searched: ${collectionsText(searchPath.collections.map(({ name }) => name))}`,
+    ...(where === undefined ? [] : [`expression: ${where}`]),
+    ...(ingested?.until === undefined ? [] : [`as of: ${utcText(ingested.until)}, by the times at which datasets were taken in`]),
+  ];
 }
 
 export function collectionsText(all: readonly string[]): string {

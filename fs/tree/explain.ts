@@ -6,7 +6,9 @@ import { didYouMean, nearestNames } from '../../common/nearest.js';
 import { flavorKey, givenFlavor, typeOfFlavor } from '../../registry/coadd-flavors.js';
 import type { Catalogue, Constraint, DataIdValue, DatasetType, DimensionName } from '../../registry/contract.js';
 import { aliasOf, type ParsedKey, parseKeyValue, resolveKey } from '../../registry/keys.js';
+import { TIME_FORMS } from '../../registry/moment.js';
 import { decodeValue, encodeValue } from '../../registry/values.js';
+import { AT, atRequest } from './at.js';
 import { CALIBRATIONS, hasCalibrations } from './calibrations.js';
 import { CUTOUTS } from './cutouts.js';
 import { DIMENSIONS, MISSING } from './data-id-levels.js';
@@ -81,6 +83,10 @@ function explainComponents(
   if (first === '@where') {
     if (second === undefined) return done(lines, 'directory', 'an expression below it restricts the tree to what satisfies it');
     return explainComponents(catalogue, whereRequest(catalogue, request, second), defaults, rest, options, lines);
+  }
+  if (first === AT) {
+    if (second === undefined) return done(lines, 'directory', `a time below it (${TIME_FORMS}) shows the tree as it was then`);
+    return explainComponents(catalogue, atRequest(catalogue, request, second), defaults, rest, options, lines);
   }
   if (first === '@repo') return explainRepositoryPath(catalogue, components.slice(1), lines);
   const view = openView(catalogue, request, defaults);

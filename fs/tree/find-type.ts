@@ -21,13 +21,16 @@ export function findType(
   if (composite !== undefined && view.shows(composite)) return { type: composite, component: decodeValue(name.slice(dot + 1)) };
   const names = view.types().map((type) => type.name);
   const families = /^coadd/i.test(name) ? familiesOf(catalogue, view.types(), view.flavors) : [];
-  const why =
-    view.where === undefined ? 'it has no stored datasets in the collections searched' : 'no dataset of it satisfies the expression';
   throw new ButlerfsError('unknown-dataset-type', {
     what: `dataset type '${name}'`,
-    why: whole === undefined ? 'the repository has no such type' : why,
+    why: whole === undefined ? 'the repository has no such type' : whyNone(view),
     advice:
       didYouMean(nearestNames(name, [...names, ...families])) ??
       `types here: ${names.slice(0, SAMPLE).join(', ')}${names.length > SAMPLE ? ', ...' : ''}`,
   });
+}
+
+function whyNone({ where, ingested }: View): string {
+  if (where !== undefined) return 'no dataset of it satisfies the expression';
+  return `it has no stored datasets in the collections searched${ingested === undefined ? '' : ' at that time'}`;
 }

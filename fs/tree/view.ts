@@ -10,6 +10,7 @@ import type {
   DatasetType,
   DimensionGroup,
   DimensionName,
+  IngestRange,
   SearchPath,
   WhereFilter,
 } from '../../registry/contract.js';
@@ -83,6 +84,17 @@ export function restricted(request: ViewRequest, where: string): ViewRequest {
   return { ...request, where: request.where === undefined ? where : `(${request.where}) AND (${where})` };
 }
 
+/** Another request that shows what the repository had taken in at an instant (nanoseconds TAI), and at an earlier one that it has already. */
+export function asOf(request: ViewRequest, instant: bigint): ViewRequest {
+  const before = request.ingested?.until;
+  return { ...request, ingested: { ...request.ingested, until: before === undefined || instant < before ? instant : before } };
+}
+
+/** The ends of a range of times as texts, none where there is no range. */
+export function rangeTexts(range: IngestRange | undefined): string[] {
+  return range === undefined ? [] : [String(range.from ?? ''), String(range.until ?? '')];
+}
+
 /** Another request for one collection, in place of the search path and of what was chosen for single types. */
 export function ofCollection({ calibrations: _, ...request }: ViewRequest, collection: string): ViewRequest {
   return { ...request, collections: [collection], isOfCollection: true };
@@ -102,6 +114,7 @@ class OpenView implements View {
   readonly collections: readonly string[];
   readonly order: readonly DimensionName[];
   readonly where: string | undefined;
+  readonly ingested: WhereFilter['ingested'];
   readonly aliases: WhereFilter['aliases'];
   readonly flavors: WhereFilter['flavors'];
   readonly patience: number | undefined;
@@ -120,6 +133,7 @@ class OpenView implements View {
     this.collections = request.collections;
     this.order = request.order;
     this.where = request.where;
+    this.ingested = request.ingested;
     this.aliases = request.aliases;
     this.flavors = request.flavors;
     this.patience = request.patience;
@@ -127,13 +141,13 @@ class OpenView implements View {
     this.searchPath = searchPath;
     this.defaults = defaults;
     const names = searchPath.collections.map(({ name }: Collection) => name);
-    const isPlain = this.where === undefined && Object.keys(this.calibrations).length === 0;
-    this.hash = hashText(JSON.stringify(isPlain ? names : [names, this.where, this.calibrations]));
+    const isPlain = !this.#isRestricted && Object.keys(this.calibrations).length === 0;
+    this.hash = hashText(JSON.stringify(isPlain ? names : [names, this.where, this.calibrations, ...rangeTexts(this.ingested)]));
   }
 
   of(type: DatasetType): TypeQuestion {
-    const { where, aliases, flavors, patience } = this;
-    return { type, searchPath: this.#searchPathOf(type), where, aliases, flavors, patience };
+    const { where, ingested, aliases, flavors, patience } = this;
+    return { type, searchPath: this.#searchPathOf(type), where, ingested, aliases, flavors, patience };
   }
 
   #searchPathOf({ name }: DatasetType): SearchPath {
@@ -161,8 +175,13 @@ class OpenView implements View {
     return names.has(type.name);
   }
 
+  /** Whether datasets of the search path may be left out. */
+  get #isRestricted(): boolean {
+    return this.where !== undefined || this.ingested !== undefined;
+  }
+
   #isEmpty(type: DatasetType): boolean {
-    if (this.where === undefined) return false;
+    if (!this.#isRestricted) return false;
     const constraint = withDefaults(this, type, new Map());
     const keys = remainingKeys(this, type, constraint);
     const answer = this.#catalogue.directory({ ...this.of(type), constraint, keys, rowLimit: 0 });

@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import type { RawBuilder, SqlBool } from 'kysely';
 import { ButlerfsError } from '../../common/errors.js';
 import type { Collection, DataIdQuery, DataIdValue } from '../contract.js';
+import { ingestedWithin } from './filters.js';
 import { type Columns, joinRecords, type JoinedRecords, recordsOf, type RecordTables } from './record-join.js';
 import type { StoredType } from './rows.js';
 import { dimensionColumn, membershipTable } from './schema.js';
@@ -32,7 +33,7 @@ export function* streamDataIds(
     ...conditions,
     ...fixed,
     ...(condition === undefined ? [] : [condition(columns)]),
-    ...(lacking === undefined || lacking.collections.length === 0 ? [] : [lacks(lacking, columns)]),
+    ...(lacking === undefined || lacking.collections.length === 0 ? [] : [lacks(lacking, columns, query.ingested)]),
     withinTime(tables.length === 0 ? [] : columns.values()),
   ];
   const selected = wanted.length === 0 ? [sql`1`] : wanted;
@@ -62,12 +63,13 @@ function columnOf(columns: Columns, name: string): RawBuilder<unknown> {
 }
 
 /** No stored dataset of the type has the data ID, in any of the collections. */
-function lacks({ type, collections }: Lacking, columns: Columns): RawBuilder<SqlBool> {
+function lacks({ type, collections }: Lacking, columns: Columns, ingested: DataIdQuery['ingested']): RawBuilder<SqlBool> {
   const conditions = [
     sql`m.dataset_type = ${type.id}`,
     sql`m.collection in (select value from json_each(${JSON.stringify(collections.map(({ id }) => id))}))`,
     sql`m.stored = 1`,
     ...type.dimensions.required.map((name) => sql`${sql.ref(`m.${dimensionColumn(name)}`)} = ${columnOf(columns, name)}`),
+    ...ingestedWithin(ingested),
   ];
   return sql<SqlBool>`not exists (select 1 from ${sql.table(membershipTable(type.membership))} as m where ${sql.join(conditions, sql` and `)})`;
 }

@@ -1,8 +1,8 @@
-/** Expressions compiled for the types that they are asked of, with the statements that they stand in: a tree asks the same again and again. */
+/** Expressions and times of ingest, compiled for the types that they are asked of, with the statements that they stand in: a tree asks the same again and again. */
 
 import type { RawBuilder, SqlBool } from 'kysely';
 import { sql } from 'kysely';
-import type { Catalogue, WhereFilter } from '../contract.js';
+import type { Catalogue, IngestRange, WhereFilter } from '../contract.js';
 import { flavorOfType } from '../coadd-flavors.js';
 import { compileWhere } from '../where/compile.js';
 import { expandAliases } from '../where/expand.js';
@@ -37,19 +37,25 @@ export class Filters {
     this.#records = records;
   }
 
-  /** Undefined without an expression. Throws what {@link parseWhere} and {@link compileWhere} throw. */
-  of({ where, aliases = {}, flavors }: WhereFilter, type: StoredType): Filter | undefined {
-    if (where === undefined) return undefined;
-    const key = JSON.stringify([type.id, where, aliases, flavors]);
+  /** Undefined where all satisfy it. Throws what {@link parseWhere} and {@link compileWhere} throw. */
+  of({ where, ingested, aliases = {}, flavors }: WhereFilter, type: StoredType): Filter | undefined {
+    if (where === undefined && ingested === undefined) return undefined;
+    const key = JSON.stringify([type.id, where, aliases, flavors, `${ingested?.from} ${ingested?.until}`]);
     const known = this.#filters.get(key);
     const filter = known ?? {
-      condition: limited(compiled(parseWhere(where), this.#scopeOf(type, aliases, flavors))),
+      condition: limited(this.#conditions({ where, ingested, aliases, flavors }, type)),
       statements: new StatementCache(this.#database),
     };
     this.#filters.delete(key);
     this.#filters.set(key, filter);
     if (this.#filters.size > mostFilters) this.#filters.delete(this.#filters.keys().next().value!);
     return filter;
+  }
+
+  #conditions({ where, ingested, aliases = {}, flavors }: WhereFilter, type: StoredType): RawBuilder<SqlBool>[] {
+    const conditions = ingestedWithin(ingested);
+    if (where === undefined) return conditions;
+    return [...conditions, compiled(parseWhere(where), this.#scopeOf(type, aliases, flavors))];
   }
 
   /** Turns columns of dimension records into a condition. */
@@ -88,9 +94,18 @@ function compiled(node: WhereNode, scope: WhereScope): RawBuilder<SqlBool> {
   return compileWhere(expandAliases(node, scope), scope);
 }
 
-/** The condition, at every membership within the time that the question may take. */
-function limited(condition: RawBuilder<SqlBool>): RawBuilder<SqlBool> {
-  return sql<SqlBool>`(${withinTime([sql.ref('m.dataset')])} and ${condition})`;
+/** The conditions, at every membership within the time that the question may take. */
+function limited(conditions: readonly RawBuilder<SqlBool>[]): RawBuilder<SqlBool> {
+  return sql<SqlBool>`(${sql.join([withinTime([sql.ref('m.dataset')]), ...conditions], sql` and `)})`;
+}
+
+/** Conditions on memberships `m` of datasets that were taken in within a time. */
+export function ingestedWithin(range: IngestRange | undefined): RawBuilder<SqlBool>[] {
+  const ingested = sql`(select i.ingested from dataset as i where i.key = m.dataset)`;
+  return [
+    ...(range?.from === undefined ? [] : [sql<SqlBool>`${ingested} >= ${range.from}`]),
+    ...(range?.until === undefined ? [] : [sql<SqlBool>`${ingested} <= ${range.until}`]),
+  ];
 }
 
 function columnsOf({ dimensions }: StoredType): Columns {
