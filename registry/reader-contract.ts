@@ -67,6 +67,8 @@ export type RepositoryChange =
 export interface KnownContent {
   /** How many datasets each RUN has. */
   datasetCounts(): ReadonlyMap<number, number>;
+  /** How many files the datasets of each RUN have. */
+  fileCounts(): ReadonlyMap<number, number>;
   /** Datasets of a RUN, or all, sorted by UUID, with the number of their files. */
   datasets(run?: number): IterableIterator<{ readonly uuid: string; readonly files: number }>;
   /** How many memberships each collection has of datasets of a type. */
@@ -96,6 +98,13 @@ export interface RepositoryReader {
    * changed has at each moment, so with the changes that were taken from the stream before.
    */
   changes(cursor: string, known: KnownContent): RecordStream<RepositoryChange> | undefined;
+  /**
+   * After {@link changes} ended: whether it misses nothing, so that where it gave nothing new nothing is new. Otherwise all is to be read again then, because
+   * whoever asks has reason to.
+   */
+  readonly missesNothing?: boolean | undefined;
+  /** Likewise: whether something was left for another reading of changes, which shall follow soon: what went, where to look for it takes long. */
+  readonly isUnfinished?: boolean | undefined;
   close(): void | Promise<void>;
 }
 

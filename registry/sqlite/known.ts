@@ -6,6 +6,9 @@ import type { ContentRows, RecordOf } from './content.js';
 import { dimensionColumn, Shape, unboundedBegin } from './schema.js';
 import { Slot, slots } from './statements.js';
 
+/** Of a dataset `d`. */
+const fileCount = sql`case d.shape when ${sql.lit(Shape.SEVERAL)} then (select count(*) from dataset_file where dataset = d.key) else d.shape end`;
+
 export class KnownRows implements KnownContent {
   readonly #content: ContentRows;
   /** Memberships that were added, less those that were taken away, since the counts were stored. */
@@ -20,11 +23,15 @@ export class KnownRows implements KnownContent {
     return new Map(this.#content.prepare(sql`select run, count(*) from dataset group by run`).all() as [number, number][]);
   }
 
+  fileCounts(): ReadonlyMap<number, number> {
+    const rows = this.#content.prepare(sql`select d.run, sum(${fileCount}) from dataset as d group by d.run`).all();
+    return new Map(rows as [number, number][]);
+  }
+
   *datasets(run?: number): IterableIterator<{ readonly uuid: string; readonly files: number }> {
-    const files = sql`case d.shape when ${sql.lit(Shape.SEVERAL)} then (select count(*) from dataset_file where dataset = d.key) else d.shape end`;
     const where = run === undefined ? sql`` : sql`where d.run = ${new Slot(0)}`;
     const query = this.#content.prepare(
-      sql`select lower(hex(u.uuid)), ${files} from dataset_uuid as u cross join dataset as d on d.key = u.key ${where} order by u.uuid`,
+      sql`select lower(hex(u.uuid)), ${fileCount} from dataset_uuid as u cross join dataset as d on d.key = u.key ${where} order by u.uuid`,
     );
     for (const [uuid, count] of query.iterate(run === undefined ? [] : [run]) as IterableIterator<[string, number]>)
       yield { uuid, files: count };

@@ -19,7 +19,7 @@ const pageCache = 16 * 1024;
  * Brings the catalogue at `target` up to date with what changed at the repository since it was made (the caller closes the reader), as the given version or a later
  * one. Undefined,
  * with nothing changed, where it must be built anew: it is damaged or missing, or the reader cannot say what changed, or says that nothing did, though the caller
- * has reason to ask.
+ * has reason to ask. Where a reader that misses nothing says so, the version stays, and the validator and the cursor are the new ones.
  *
  * One process at a time may update a catalogue. Throws as {@link import('./build.js').buildCatalogueFrom} does; the version before is as it was then.
  */
@@ -63,10 +63,12 @@ async function apply(
   if (Symbol.iterator in changes) for (const change of changes) take(change);
   else for await (const change of changes) take(change);
   const { validator, reader } = options;
+  updater.end();
+  if (!updater.hasChanged && reader.missesNothing !== true) return undefined;
+  const before = updater.info.version;
   // Whoever updated it and was ended before it could say so has given a version already.
-  const version = Math.max(options.version, updater.info.version + 1);
-  const info = updater.finish({ version, validator, readAt: Date.now() }, reader.cursor());
-  return updater.hasChanged ? info : undefined;
+  const version = updater.hasChanged ? Math.max(options.version, before + 1) : before;
+  return updater.finish({ version, validator, readAt: Date.now() }, reader.cursor());
 }
 
 function openForUpdate(target: string): Database | undefined {

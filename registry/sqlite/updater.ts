@@ -85,7 +85,7 @@ export class CatalogueUpdater {
     return this.#information.cursor;
   }
 
-  /** Whether anything was changed but what the repository says of its own files. */
+  /** Whether anything was changed, after {@link end}, but what the repository says of its own files. */
   get hasChanged(): boolean {
     return !this.#touches.isEmpty;
   }
@@ -125,6 +125,11 @@ export class CatalogueUpdater {
         this.#removeMemberships(change);
         return;
     }
+  }
+
+  /** To be called after the last change: {@link hasChanged} holds from then on. */
+  end(): void {
+    this.#structure.end();
   }
 
   /** Writes what is known of all rows together, as of the next version. `cursor` is that of the reader. */

@@ -7,6 +7,8 @@ import { databaseUrl } from '../../shared/address.js';
 import type { DatabaseAccess } from '../../shared/contract.js';
 import { databaseError } from '../../shared/errors.js';
 import { guardClient, settledConfiguration } from '../../shared/postgresql.js';
+import { readMarks } from './marks.js';
+import type { ServerMarks } from './marks.js';
 
 /** Rows that are asked for at a time. */
 const CHUNK = 2000;
@@ -30,13 +32,20 @@ const EXPECTED = ['butler_attributes', 'collection', 'collection_chain', 'datase
 export class ServerRegistry {
   readonly where: string;
   readonly schema: string;
+  readonly marks: ServerMarks;
   readonly #client: pg.Client;
   /** Types of columns by name, by table. */
   readonly #tables: ReadonlyMap<string, ReadonlyMap<string, string>>;
 
-  private constructor(where: string, schema: string, client: pg.Client, tables: ReadonlyMap<string, ReadonlyMap<string, string>>) {
+  private constructor(
+    where: string,
+    { schema, marks }: Pick<ServerRegistry, 'schema' | 'marks'>,
+    client: pg.Client,
+    tables: ReadonlyMap<string, ReadonlyMap<string, string>>,
+  ) {
     this.where = where;
     this.schema = schema;
+    this.marks = marks;
     this.#client = client;
     this.#tables = tables;
   }
@@ -56,9 +65,9 @@ export class ServerRegistry {
       client.on('error', () => undefined);
       await client.connect();
       guardClient(client, new Set());
-      await client.query('begin isolation level repeatable read, read only');
       const schema =
         namespace ?? (await client.query<{ schema: string | null }>('select current_schema() as schema')).rows[0]?.schema ?? '';
+      const marks = await readMarks(client, schema, 'begin isolation level repeatable read, read only');
       const columns = await client.query<{ table_name: string; column_name: string; udt_name: string }>(
         'select table_name, column_name, udt_name from information_schema.columns where table_schema = $1 order by table_name, ordinal_position',
         [schema],
@@ -73,7 +82,7 @@ export class ServerRegistry {
         const advice = "check 'registry.db' and 'registry.namespace' of butler.yaml";
         throw new ButlerfsError('not-a-repository', { what: 'the registry', where, why, advice });
       }
-      return new ServerRegistry(where, schema, client, tables);
+      return new ServerRegistry(where, { schema, marks }, client, tables);
     } catch (error) {
       await client?.end().catch(() => undefined);
       throw databaseError(error, where);

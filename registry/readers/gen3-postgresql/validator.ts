@@ -2,25 +2,20 @@
 
 import type { DatabaseAccess } from '../../shared/contract.js';
 import { databaseError } from '../../shared/errors.js';
+import { validatorOf } from './marks.js';
 import { ServerRegistry } from './server-registry.js';
 
 /**
  * Another text where anything was written into the tables since: the server's own counts of rows that were written, changed and deleted in each table, which cost
  * nothing to ask. They may lag behind by seconds, so a validator that is asked for before the registry is read misses nothing: what was not counted yet makes
- * another one later. Where the server does not count, the number of the last transaction of the whole server stands for them.
+ * another one later. Where the server does not count, as a standby, the number of the last transaction of the whole server stands for them.
  *
  * Rejects as {@link ServerRegistry.open}.
  */
 export async function registryValidator(access: DatabaseAccess, namespace: string | undefined): Promise<string> {
   const registry = await ServerRegistry.open(access, namespace);
   try {
-    const query = `
-      select current_setting('track_counts'), pg_postmaster_start_time()::text, pg_snapshot_xmax(pg_current_snapshot())::text,
-        (select md5(string_agg(concat_ws(' ', relid, n_tup_ins, n_tup_upd, n_tup_del), ',' order by relid)) from pg_stat_all_tables where schemaname = $1)`;
-    for await (const [isCounting, started, transaction, counts] of registry.rows(query, [registry.schema])) {
-      return isCounting === 'on' ? `${String(started)} ${String(counts)}` : `${String(started)} ${String(transaction)}`;
-    }
-    return '';
+    return validatorOf(registry.marks);
   } catch (error) {
     throw databaseError(error, registry.where);
   } finally {
