@@ -1,5 +1,5 @@
 /**
- * `registry-worker import|refresh|open|directories REPOSITORY CATALOGUE [TRACT COLLECTION]`: does it in a process of its own, and prints as JSON the seconds it took,
+ * `registry-worker import|refresh|settle|open|directories REPOSITORY CATALOGUE [TRACT COLLECTION]`: does it in a process of its own, and prints as JSON the seconds it took,
  * without the start of the process, and the highest resident memory in MiB.
  */
 
@@ -13,6 +13,8 @@ import { PATCHES } from './generated-registry.js';
 export interface WorkerReport {
   readonly seconds: number;
   readonly memory: number;
+  /** Of a refresh: whether what went is to be looked for by another one. */
+  readonly isUnfinished?: boolean;
 }
 
 const TYPE = 'deepCoadd_calexp';
@@ -20,7 +22,7 @@ const [what, repository = '', target = '', tractText, collection = ''] = process
 
 function reader() {
   const configuration = parseButlerConfiguration(readFileSync(join(repository, 'butler.yaml'), 'utf8'), repository);
-  return openGen3({ configuration, registryFile: join(repository, configuration.registry), repository });
+  return openGen3({ configuration, registryFile: join(repository, configuration.registry), repository, countLaterAbove: 1_000_000 });
 }
 
 async function timed(work: () => unknown): Promise<number> {
@@ -29,6 +31,8 @@ async function timed(work: () => unknown): Promise<number> {
   return (performance.now() - started) / 1000;
 }
 
+let isUnfinished = false;
+
 async function make(): Promise<number> {
   const opened = reader();
   try {
@@ -36,6 +40,7 @@ async function make(): Promise<number> {
     return await timed(async () => {
       if (what === 'import') return buildCatalogue(options);
       if ((await updateCatalogue(options)) === undefined) throw new Error('the catalogue was not brought up to date in place');
+      isUnfinished = opened.isUnfinished === true;
       return undefined;
     });
   } finally {
@@ -68,8 +73,9 @@ function directories(): number {
 const operations: Readonly<Record<string, () => Promise<number> | number>> = {
   import: make,
   refresh: make,
+  settle: make,
   open: () => timed(() => openCatalogue(target)),
   directories,
 };
 const seconds = await operations[what!]!();
-process.stdout.write(JSON.stringify({ seconds, memory: peakMemory(process.pid) } satisfies WorkerReport));
+process.stdout.write(JSON.stringify({ seconds, memory: peakMemory(process.pid), isUnfinished } satisfies WorkerReport));

@@ -24,6 +24,8 @@ const PROMISED_READY = 1;
 const PROMISED_MOUNT = 2;
 const PROMISED_DIRECTORY = 0.002;
 const PROMISED_REFRESH = 1;
+/** Behind new data, which are there already. */
+const PROMISED_SETTLED = 10;
 const PROMISED_MEMORY = 300e6 / 2 ** 20;
 const PROMISED_QUERY = 0.1;
 const CAME = 1000;
@@ -75,6 +77,16 @@ async function measure(place: string, size: number): Promise<Row[]> {
   const refreshed = await work('refresh', root, catalogue, generated);
   const refresh = `take in ${CAME} datasets that came ${of.replace('of', 'to')}`;
   rows.push({ what: refresh, measured: refreshed.seconds, reference: PROMISED_REFRESH, unit: 's', ...promised });
+  if (refreshed.isUnfinished === true) {
+    const settled = await work('settle', root, catalogue, generated);
+    rows.push({
+      what: `then look for what went ${of.replace('of', 'from')}`,
+      measured: settled.seconds,
+      reference: PROMISED_SETTLED,
+      unit: 's',
+      ...promised,
+    });
+  }
   removeDirectory(root);
   return rows;
 }

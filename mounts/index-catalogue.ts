@@ -30,6 +30,8 @@ export interface Indexed {
   readonly info: CatalogueInfo;
   /** Whether {@link IndexTask.existing} was brought up to date, so that there is nothing at the target. */
   readonly isUpdate: boolean;
+  /** Whether it should be brought up to date again soon: what went was not looked for yet. */
+  readonly isUnfinished: boolean;
 }
 
 /** From the thread. */
@@ -52,7 +54,7 @@ export async function indexCatalogue(
       signal.addEventListener('abort', abort, { once: true });
       worker.on('message', (message: IndexMessage) => {
         if (message.kind === 'progress') onProgress(message.records);
-        else if (message.kind === 'done') resolve({ info: message.info, isUpdate: message.isUpdate });
+        else if (message.kind === 'done') resolve(message);
         else reject(deserializeError(message.error));
       });
       worker.once('error', reject);

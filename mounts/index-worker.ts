@@ -15,7 +15,12 @@ try {
     const onProgress = (records: number): void => say({ kind: 'progress', records });
     const options = { reader, target, repository, validator, names, version, updatable, onProgress };
     const updated = existing === undefined ? undefined : await updateCatalogue({ ...options, target: existing });
-    say({ kind: 'done', info: updated ?? (await buildCatalogueFrom(options)), isUpdate: updated !== undefined });
+    say({
+      kind: 'done',
+      info: updated ?? (await buildCatalogueFrom(options)),
+      isUpdate: updated !== undefined,
+      isUnfinished: updated !== undefined && reader.isUnfinished === true,
+    });
   } finally {
     await reader.close();
   }

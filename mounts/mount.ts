@@ -174,6 +174,7 @@ class Mount implements Mounted {
       throw error;
     }
     this.#schedulePoll();
+    if (this.#opened.isUnfinished) this.#lookAgain();
     this.#opened.watch?.(() => void this.#takeInToldChanges(), this.#closing.signal);
   }
 
@@ -291,15 +292,17 @@ class Mount implements Mounted {
     if (this.#offline.isOffline) throw this.#offline.error(what);
     const linked = linkSignals(this.#closing.signal, this.#offline.signal);
     try {
-      const { changed, info, catalogueFile, digestsFile } = await this.#opened.refresh({ signal: linked.signal });
+      const { changed, info, catalogueFile, digestsFile, isUnfinished } = await this.#opened.refresh({ signal: linked.signal });
       this.#problem = undefined;
       if (changed || catalogueFile !== this.#catalogueFile) {
-        this.#info = info;
         this.#catalogueFile = catalogueFile;
         if (digestsFile !== undefined) this.#published?.replace(digestsFile);
         await this.#host.replaceCatalogue({ catalogueFile, digestsFile });
+        // From now on the tree shows it: whoever waits for a version asks the status.
+        this.#info = info;
         this.#log.info({ version: info.version, datasets: info.datasets }, 'took in a changed catalogue');
       }
+      if (isUnfinished) this.#lookAgain();
       return this.#info;
     } catch (error) {
       if (this.#offline.isOffline) throw this.#offline.error(what);
@@ -311,6 +314,11 @@ class Mount implements Mounted {
     } finally {
       linked.unlink();
     }
+  }
+
+  /** Why a look failed is for the status to say, and the next one tries again. */
+  #lookAgain(): void {
+    setTimeout(() => void this.refresh().catch(() => undefined), 0);
   }
 
   #schedulePoll(): void {

@@ -36,6 +36,8 @@ const versionSchema = z.object({
   copies: z.record(z.string(), z.string()).default({}),
   /** Where the repository says that its files are, where it is not there itself. */
   root: z.string().optional(),
+  /** Whether what went at the repository was not looked for yet. */
+  isUnfinished: z.boolean().optional(),
 });
 
 export type SourceVersion = Readonly<z.infer<typeof versionSchema>>;

@@ -42,7 +42,10 @@ export async function bringUpToDate(parts: SourceParts, look: Remote, signal: Ab
   const isRead = parts.thorough === true && repository.mayChangeUnseen === true && known === undefined;
   // Without a validator nothing says whether the content changed: it is read at every start, and not again while it is open.
   const isCurrent = (version: SourceVersion): boolean =>
-    version.configurationDigest === configurationDigest && version.validator === validator && (validator !== null || known !== undefined);
+    version.isUnfinished !== true &&
+    version.configurationDigest === configurationDigest &&
+    version.validator === validator &&
+    (validator !== null || known !== undefined);
   const find = async (): Promise<OpenVersion | undefined> => {
     const current = isRead ? undefined : await store.current();
     if (current === undefined || !isCurrent(current)) return undefined;
@@ -75,13 +78,22 @@ async function makeVersion(parts: SourceParts, found: FoundRepository, signal: A
   onProgress(`indexing ${repository}`);
   const isSame = current !== undefined && current.configurationDigest === found.configurationDigest;
   const existing = isSame ? store.catalogueOf(current) : undefined;
-  const { info, isUpdate } = await indexCatalogue(
+  const { info, isUpdate, isUnfinished } = await indexCatalogue(
     { reading, repository, target: store.filesOf(version).catalogue, validator, names: found.names, version, existing, updatable: true },
     { signal, onProgress: (records) => onProgress(`indexing ${repository}: ${records} records`) },
   );
   const catalogue = isUpdate ? (current?.catalogue ?? current?.version) : version;
   const { configurationDigest } = found;
-  const made: SourceVersion = { version: info.version, catalogue, repository, configurationDigest, validator, copies, root: found.root };
+  const made: SourceVersion = {
+    version: info.version,
+    catalogue,
+    repository,
+    configurationDigest,
+    validator,
+    copies,
+    root: found.root,
+    isUnfinished,
+  };
   await store.publish(made);
   await store.tidy();
   return { version: made, info };

@@ -53,6 +53,8 @@ export interface Refreshed {
   readonly info: CatalogueInfo;
   readonly catalogueFile: string;
   readonly digestsFile: string | undefined;
+  /** Whether another refresh shall follow at once: what went was not looked for yet, so that what came is there sooner. */
+  readonly isUnfinished: boolean;
 }
 
 export interface OpenedSource {
@@ -74,6 +76,8 @@ export interface OpenedSource {
   /** Likewise: what all of them share. */
   readonly network: Pick<RemoteSettings, 'rate' | 'caFile'>;
   readonly info: CatalogueInfo;
+  /** As of {@link Refreshed}, of what was opened. */
+  readonly isUnfinished: boolean;
   /** Why the origin could not be asked, where the catalogue of an earlier time is used. */
   readonly problem?: ButlerfsError;
   /**
@@ -286,6 +290,10 @@ class Source implements OpenedSource {
     return this.#opened.info;
   }
 
+  get isUnfinished(): boolean {
+    return this.#opened.version.isUnfinished === true;
+  }
+
   get catalogueFile(): string {
     return this.#parts.store.catalogueOf(this.#opened.version);
   }
@@ -315,8 +323,8 @@ class Source implements OpenedSource {
     } finally {
       linked.unlink();
     }
-    const { info, catalogueFile, digestsFile } = this;
-    return { changed: this.#opened.version.version !== before, info, catalogueFile, digestsFile };
+    const { info, catalogueFile, digestsFile, isUnfinished } = this;
+    return { changed: this.#opened.version.version !== before, info, catalogueFile, digestsFile, isUnfinished };
   }
 
   async close(): Promise<void> {

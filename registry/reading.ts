@@ -11,7 +11,7 @@ import { openSharedCatalogue } from './shared/open.js';
 
 /** One kind of repository, and where what is read of it is. */
 export type Reading =
-  | ({ readonly format: 'gen3' } & Pick<Gen3ReaderOptions, 'configuration' | 'registryFile' | 'sizes'>)
+  | ({ readonly format: 'gen3' } & Pick<Gen3ReaderOptions, 'configuration' | 'registryFile' | 'sizes' | 'countLaterAbove'>)
   | ({ readonly format: 'gen2' } & Gen2Reading)
   | ({ readonly format: 'gen3-postgresql' } & Omit<ServerRegistryOptions, 'repository' | 'onWarning'>)
   /** It holds the password: it goes to no log. */

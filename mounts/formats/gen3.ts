@@ -13,6 +13,9 @@ import { emptyRegistry, registryStat } from './registry-stat.js';
 import { displayName } from './contract.js';
 import type { FoundRepository, Preparation, PreparedRepository, RepositoryFormat } from './contract.js';
 
+/** Rows that are counted in less time than anybody waits for new data. A copy that was fetched first is not looked at twice. */
+const COUNT_LATER_ABOVE = 1_000_000;
+
 export const gen3: RepositoryFormat = {
   name: 'gen3',
   async find(origin, signal): Promise<FoundRepository | undefined> {
@@ -41,7 +44,7 @@ async function prepare(
   if (directory !== undefined) {
     // Of a local repository the size is asked of the disk when it is wanted: its registry may grow meanwhile.
     const registryFile = join(directory, registry);
-    const reading = { format: 'gen3', configuration, registryFile, sizes: {} } as const;
+    const reading = { format: 'gen3', configuration, registryFile, sizes: {}, countLaterAbove: COUNT_LATER_ABOVE } as const;
     return { reading, validator: before.validator, copies: { [registry]: registryFile } };
   }
   onProgress(`fetching the registry of ${remote.url}${before.size === null ? '' : ` (${formatSize(before.size)})`}`);

@@ -58,16 +58,8 @@ export class ServerRegistry {
     const where = databaseUrl(access.address);
     let client: pg.Client | undefined;
     try {
-      client = new pg.Client({
-        ...(await settledConfiguration(access)),
-        types: { getTypeParser: (type: number) => PARSERS[type] ?? asText },
-      });
-      client.on('error', () => undefined);
-      await client.connect();
-      guardClient(client, new Set());
-      const schema =
-        namespace ?? (await client.query<{ schema: string | null }>('select current_schema() as schema')).rows[0]?.schema ?? '';
-      const marks = await readMarks(client, schema, 'begin isolation level repeatable read, read only');
+      client = await connect(access);
+      const { schema, marks } = await begin(client, namespace);
       const columns = await client.query<{ table_name: string; column_name: string; udt_name: string }>(
         'select table_name, column_name, udt_name from information_schema.columns where table_schema = $1 order by table_name, ordinal_position',
         [schema],
@@ -86,6 +78,19 @@ export class ServerRegistry {
     } catch (error) {
       await client?.end().catch(() => undefined);
       throw databaseError(error, where);
+    }
+  }
+
+  /** The marks alone, which cost little. Rejects as {@link open}, but for what it says of tables. */
+  static async marksOf(access: DatabaseAccess, namespace: string | undefined): Promise<ServerMarks> {
+    let client: pg.Client | undefined;
+    try {
+      client = await connect(access);
+      return (await begin(client, namespace)).marks;
+    } catch (error) {
+      throw databaseError(error, databaseUrl(access.address));
+    } finally {
+      await client?.end().catch(() => undefined);
     }
   }
 
@@ -115,4 +120,27 @@ export class ServerRegistry {
   async close(): Promise<void> {
     await this.#client.end().catch(() => undefined);
   }
+}
+
+/** The caller ends it. */
+async function connect(access: DatabaseAccess): Promise<pg.Client> {
+  const client = new pg.Client({
+    ...(await settledConfiguration(access)),
+    types: { getTypeParser: (type: number) => PARSERS[type] ?? asText },
+  });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw error;
+  }
+  guardClient(client, new Set());
+  return client;
+}
+
+/** Begins the transaction of a reader. */
+async function begin(client: pg.Client, namespace: string | undefined): Promise<Pick<ServerRegistry, 'schema' | 'marks'>> {
+  const schema = namespace ?? (await client.query<{ schema: string | null }>('select current_schema() as schema')).rows[0]?.schema ?? '';
+  return { schema, marks: await readMarks(client, schema, 'begin isolation level repeatable read, read only') };
 }

@@ -1,7 +1,6 @@
 /** Whether a Gen3 registry in PostgreSQL was written to, without reading it. */
 
 import type { DatabaseAccess } from '../../shared/contract.js';
-import { databaseError } from '../../shared/errors.js';
 import { validatorOf } from './marks.js';
 import { ServerRegistry } from './server-registry.js';
 
@@ -13,12 +12,8 @@ import { ServerRegistry } from './server-registry.js';
  * Rejects as {@link ServerRegistry.open}.
  */
 export async function registryValidator(access: DatabaseAccess, namespace: string | undefined): Promise<string> {
-  const registry = await ServerRegistry.open(access, namespace);
-  try {
-    return validatorOf(registry.marks);
-  } catch (error) {
-    throw databaseError(error, registry.where);
-  } finally {
-    await registry.close();
-  }
+  const marks = await ServerRegistry.marksOf(access, namespace);
+  // Opening it says what is missing.
+  if (!marks.tables.has('dataset')) await (await ServerRegistry.open(access, namespace)).close();
+  return validatorOf(marks);
 }

@@ -11,6 +11,8 @@ import { openCatalogue } from '../../sqlite/open.js';
 import { updateCatalogue } from '../../sqlite/update.js';
 import { answersOf } from '../../testing/answers.js';
 import { makeRepository, plainConfiguration } from '../../testing/gen3.js';
+import { parseButlerConfiguration } from './configuration.js';
+import { openGen3 } from './reader.js';
 import type { SmallRepository } from '../../testing/gen3.js';
 import { openRepository, temporaryDirectory, uuidOf } from '../../testing/repositories.js';
 
@@ -226,6 +228,62 @@ describe('changes of a registry', () => {
       (database) => database.exec("insert into physical_filter (instrument, name, band) values ('HSC', 'NEW', 'x')"),
       (database) => database.exec(`delete from ${tables(database).calibs}`),
     ]);
+  });
+
+  it('are told before the rows of a large registry are counted, which the next reading does', async () => {
+    const small = makeRepository(place('repository'));
+    small.fill(300);
+    const target = build(small.root);
+    const look = async (): Promise<{ readonly version: number | undefined; readonly isUnfinished: boolean }> => {
+      const configuration = parseButlerConfiguration(plainConfiguration, 'test');
+      const registryFile = join(small.root, configuration.registry);
+      const reader = openGen3({ configuration, registryFile, repository: 'test', countLaterAbove: 100 });
+      try {
+        const info = await updateCatalogue({ reader, target, repository: 'test', validator: null, version: 2 });
+        return { version: info?.version, isUnfinished: reader.isUnfinished === true };
+      } finally {
+        reader.close();
+      }
+    };
+    const remove = (number: number): void =>
+      ['dataset_tags_00000001', 'file_datastore_records']
+        .map((table) => `delete from ${table} where dataset_id = '${uuidOf(number)}'`)
+        .concat(`delete from dataset where id = '${uuidOf(number)}'`)
+        .forEach((statement) => small.sql(statement));
+    const shown = (number: number): boolean => {
+      const catalogue = openCatalogue(target)!;
+      const found = catalogue.datasetByUuid(uuidOf(number)) !== undefined;
+      catalogue.close();
+      return found;
+    };
+    // What came is there first, then what went is found missing.
+    small.add(1000, 7, 7, 'new.fits');
+    remove(5);
+    expect(await look()).toEqual({ version: 2, isUnfinished: true });
+    expect([shown(1000), shown(5)]).toEqual([true, true]);
+    expect(await look()).toEqual({ version: 3, isUnfinished: false });
+    expect(answers(target)).toEqual(answers(build(small.root)));
+    // Where nothing went the version stays.
+    small.add(1001, 7, 8, 'newer.fits');
+    expect(await look()).toEqual({ version: 4, isUnfinished: true });
+    expect(await look()).toEqual({ version: 4, isUnfinished: false });
+    expect(answers(target)).toEqual(answers(build(small.root)));
+    // What comes between the two hides nothing, and where nothing came what went is looked for at once.
+    small.add(1002, 7, 9, 'newest.fits');
+    expect((await look()).isUnfinished).toBe(true);
+    small.add(1003, 7, 10, 'last.fits');
+    remove(17);
+    expect((await look()).isUnfinished).toBe(false);
+    expect(answers(target)).toEqual(answers(build(small.root)));
+    remove(18);
+    expect((await look()).isUnfinished).toBe(false);
+    expect(answers(target)).toEqual(answers(build(small.root)));
+    // The last rows went: their numbers are given again.
+    remove(1003);
+    small.add(1004, 7, 11, 'again.fits');
+    expect((await look()).isUnfinished).toBe(false);
+    expect(answers(target)).toEqual(answers(build(small.root)));
+    small.close();
   });
 
   it('are not told where that might miss one: all is read again', async () => {

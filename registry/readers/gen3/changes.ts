@@ -9,6 +9,9 @@
  *     rows changed in place, alone           the whole is read again where the registry changed and nothing of the above did (the caller sees to that), and in any
  *                                            case when the last whole reading is {@link longest} ago
  *
+ * Counting the rows of a large registry takes seconds. Where rows came, and some table has more than `countLaterAbove`, they are told at once, and counting is left to
+ * the next reading, which should follow at once.
+ *
  * Dimension records that went, other universes and a numbering that starts anew are not followed: all is read again.
  */
 
@@ -28,12 +31,21 @@ const longest = 24 * 60 * 60_000;
 
 type Membership = Extract<RepositoryRecord, { kind: 'membership' }>;
 
-/** Undefined where all must be read again. `onEnd` is told the next cursor. */
+/** What a reading of changes ended with. */
+export interface ChangesEnd {
+  readonly cursor: string;
+  /** Whether counting was left to the next reading. */
+  readonly isUncounted: boolean;
+  /** Whether it was left to this one: then nothing new is no sign that rows were changed in place. */
+  readonly wasUncounted: boolean;
+}
+
+/** Undefined where all must be read again. */
 export function readChanges(
   parts: Gen3Parts,
   text: string,
   known: KnownContent,
-  onEnd: (cursor: string) => void,
+  onEnd: (end: ChangesEnd) => void,
 ): Iterable<RepositoryChange> | undefined {
   const { source, universe } = parts;
   const cursor = parseCursor(text, parts);
@@ -45,9 +57,9 @@ export function readChanges(
       if (place === undefined) return undefined;
       places.set(table, place);
     }
-    const changes = new Gen3Changes(parts, { readAt: cursor.readAt, places }, known);
+    const changes = new Gen3Changes(parts, { readAt: cursor.readAt, isUncounted: cursor.isUncounted === true, places }, known);
     const elements = universe.elements.map(({ name }) => name).filter((name) => recordColumns(source, name).length > 0);
-    if (elements.some((name) => changes.hasLost(name))) return undefined;
+    if (!changes.isCountedLater && elements.some((name) => changes.hasLost(name))) return undefined;
     return changes.all(elements, onEnd);
   } catch (error) {
     throw registryError(error, source.where);
@@ -61,6 +73,7 @@ const nothing: TablePlace = { last: 0, digest: '', count: 0, isEnd: true };
 /** A cursor, as far as it still holds. */
 interface Since {
   readonly readAt: number;
+  readonly isUncounted: boolean;
   readonly places: ReadonlyMap<string, TablePlace>;
 }
 
@@ -70,6 +83,9 @@ class Gen3Changes {
   readonly #cursor: Since;
   readonly #known: KnownContent;
   readonly #stored: StoredFiles;
+  readonly #came = new Map<string, number>();
+  /** Whether what came is told, and rows are counted next time. */
+  readonly isCountedLater: boolean;
 
   constructor(parts: Gen3Parts, cursor: Since, known: KnownContent) {
     this.#parts = parts;
@@ -77,9 +93,13 @@ class Gen3Changes {
     this.#cursor = cursor;
     this.#known = known;
     this.#stored = new StoredFiles(parts.source, parts.configuration, parts.warn);
+    const places = [...cursor.places];
+    const isLarge = places.some(([, { last }]) => last > parts.countLaterAbove);
+    this.isCountedLater =
+      isLarge && !cursor.isUncounted && places.every(([, { isEnd }]) => isEnd) && places.some(([table]) => this.#cameTo(table) > 0);
   }
 
-  *all(elements: readonly string[], onEnd: (cursor: string) => void): IterableIterator<RepositoryChange> {
+  *all(elements: readonly string[], onEnd: (end: ChangesEnd) => void): IterableIterator<RepositoryChange> {
     try {
       const types: TypeRow[] = [];
       yield { kind: 'whole-structure' };
@@ -88,6 +108,11 @@ class Gen3Changes {
       yield* this.#newDatasets();
       const tables = membershipTables(this.#source, types);
       for (const table of tables) yield* this.#newMemberships(table);
+      const { readAt, isUncounted: wasUncounted } = this.#cursor;
+      if (this.isCountedLater) {
+        onEnd({ cursor: cursorOf(this.#parts, readAt, (table) => this.#expected(table)), isUncounted: true, wasUncounted });
+        return;
+      }
       let lostFiles = 0;
       if (this.hasLost('dataset')) {
         for (const change of this.#compareDatasets()) {
@@ -97,7 +122,7 @@ class Gen3Changes {
       }
       if (this.#lostFiles() !== lostFiles) yield* this.#compareFiles();
       for (const table of tables) if (this.hasLost(table.table)) yield* this.#compareTable(table);
-      onEnd(cursorOf(this.#parts, this.#cursor.readAt));
+      onEnd({ cursor: cursorOf(this.#parts, readAt), isUncounted: false, wasUncounted });
     } catch (error) {
       throw registryError(error, this.#source.where);
     }
@@ -110,10 +135,22 @@ class Gen3Changes {
 
   /** How many rows; undefined where that is not known, because the last rows are others. */
   #lost(table: string): number | undefined {
-    const { last, count, isEnd } = this.#place(table);
-    if (!isEnd) return undefined;
-    const [[came]] = this.#source.all(`select count(*) from ${this.#source.table(table)} where rowid > ${last}`) as unknown as [[bigint]];
-    return count + Number(came) - this.#source.rowCount(table);
+    return this.#place(table).isEnd ? this.#expected(table) - this.#source.rowCount(table) : undefined;
+  }
+
+  /** How many rows there are where none went. */
+  #expected(table: string): number {
+    return this.#place(table).count + this.#cameTo(table);
+  }
+
+  /** How many rows follow those of the cursor. */
+  #cameTo(table: string): number {
+    let came = this.#came.get(table);
+    if (came === undefined) {
+      const [row] = this.#source.all(`select count(*) from ${this.#source.table(table)} where rowid > ${this.#place(table).last}`);
+      this.#came.set(table, (came = Number(row![0])));
+    }
+    return came;
   }
 
   #lostFiles(): number | undefined {

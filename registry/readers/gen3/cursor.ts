@@ -22,6 +22,8 @@ const cursorSchema = z.object({
   readAt: z.int(),
   /** Digest of the universe. */
   universe: z.string(),
+  /** Whether only what came was read since the cursor before: the numbers of rows are those that there are where nothing went. */
+  isUncounted: z.boolean().optional(),
   /** From the last row backwards. */
   tables: z.record(z.string(), z.array(markSchema).min(1)),
 });
@@ -30,10 +32,13 @@ const cursorSchema = z.object({
 export type TableMark = Readonly<z.infer<typeof markSchema>>;
 export type Gen3Cursor = Readonly<z.infer<typeof cursorSchema>>;
 
-/** `readAt` of the cursor before, where only changes were read. */
-export function cursorOf(parts: Gen3Parts, readAt = Date.now()): string {
-  const tables = Object.fromEntries(growingTables(parts).map((table) => [table, marksOf(parts.source, table)]));
-  return JSON.stringify({ form: 1, readAt, universe: digest(parts.universe.json), tables } satisfies Gen3Cursor);
+/** `readAt` of the cursor before, where only changes were read; `expected` says how many rows a table has where that was not counted. */
+export function cursorOf(parts: Gen3Parts, readAt = Date.now(), expected?: (table: string) => number): string {
+  const { source, universe } = parts;
+  const totalOf = expected ?? ((table: string) => source.rowCount(table));
+  const tables = Object.fromEntries(growingTables(parts).map((table) => [table, marksOf(source, table, totalOf(table))]));
+  const isUncounted = expected === undefined ? {} : { isUncounted: true };
+  return JSON.stringify({ form: 1, readAt, universe: digest(universe.json), ...isUncounted, tables } satisfies Gen3Cursor);
 }
 
 /** Undefined for a text that is none, and for one of another universe. */
@@ -56,12 +61,13 @@ function growingTables({ source, universe, configuration }: Gen3Parts): string[]
   ];
 }
 
-function marksOf(source: RegistrySource, table: string): TableMark[] {
-  const total = source.rowCount(table);
+function marksOf(source: RegistrySource, table: string, total: number): TableMark[] {
   const marks: TableMark[] = [];
   for (let back = 0; back <= farthestMark && back < total; back = back === 0 ? 1 : 2 * back) {
     const [row] = source.all(`select rowid from ${source.table(table)} order by rowid desc limit 1 offset ${back}`);
-    const last = Number(row![0]);
+    // Rows went that were not missed yet.
+    if (row === undefined) break;
+    const last = Number(row[0]);
     marks.push({ last, digest: rowDigest(source, table, last), count: total - back });
   }
   return total <= farthestMark ? [...marks, { last: 0, digest: rowDigest(source, table, 0), count: 0 }] : marks;

@@ -10,6 +10,7 @@ import type { Database } from '../../sqlite/driver.js';
 import type { ElementUniverse } from '../../universe.js';
 import { attachRegistry } from './attached.js';
 import { readChanges } from './changes.js';
+import type { ChangesEnd } from './changes.js';
 import type { Gen3Configuration } from './configuration.js';
 import { cursorOf } from './cursor.js';
 import { membershipQuery, membershipOf, recordOf } from './rows.js';
@@ -28,6 +29,8 @@ export interface Gen3ReaderOptions {
   readonly repository: string;
   /** Bytes of files that the registry does not tell of, where they are known: `butler.yaml` and the registry itself, by location. */
   readonly sizes?: Readonly<Record<string, number>> | undefined;
+  /** Rows of a table from which on changes that came are told before rows are counted, for what went: `isUnfinished` of a RepositoryReader. Default: none. */
+  readonly countLaterAbove?: number | undefined;
   /** Told of each record that is left out, and why. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
@@ -46,6 +49,7 @@ export interface Gen3Parts {
   readonly configuration: Gen3Configuration;
   readonly universe: ElementUniverse;
   readonly sizes: Readonly<Record<string, number>>;
+  readonly countLaterAbove: number;
   readonly warn: (message: string) => void;
 }
 
@@ -54,13 +58,14 @@ class Gen3Reader implements AttachableReader {
   readonly #options: Gen3ReaderOptions;
   readonly #parts: Gen3Parts;
   #cursor: string | null = null;
+  #end: ChangesEnd | undefined;
 
   constructor(options: Gen3ReaderOptions) {
-    const { configuration, registryFile, repository, sizes = {}, onWarning = () => {} } = options;
+    const { configuration, registryFile, repository, sizes = {}, countLaterAbove = Infinity, onWarning = () => {} } = options;
     this.#options = options;
     const source = openRegistry(registryFile, `${repository} (${configuration.registry})`);
     try {
-      this.#parts = { source, configuration, universe: readUniverse(source), sizes, warn: onWarning };
+      this.#parts = { source, configuration, universe: readUniverse(source), sizes, countLaterAbove, warn: onWarning };
     } catch (error) {
       source.close();
       throw registryError(error, source.where);
@@ -90,7 +95,18 @@ class Gen3Reader implements AttachableReader {
   }
 
   changes(cursor: string, known: KnownContent): Iterable<RepositoryChange> | undefined {
-    return readChanges(this.#parts, cursor, known, (next) => (this.#cursor = next));
+    return readChanges(this.#parts, cursor, known, (end) => {
+      this.#end = end;
+      this.#cursor = end.cursor;
+    });
+  }
+
+  get missesNothing(): boolean {
+    return this.#end?.wasUncounted === true;
+  }
+
+  get isUnfinished(): boolean {
+    return this.#end?.isUncounted === true;
   }
 
   close(): void {
