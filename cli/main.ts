@@ -13,6 +13,7 @@ const verbs: Verbs = {
   types: () => import('./types.js'),
   collections: () => import('./collections.js'),
   query: () => import('./query.js'),
+  watch: () => import('./watch.js'),
   offline: () => import('./offline.js'),
   prefetch: () => import('./prefetch.js'),
   cache: () => import('./cache.js'),

@@ -107,12 +107,8 @@ function* dataIdLines(_: Target, { type, flavor, view, records }: FoundDatasets)
 
 /** Every required and implied key, also governors; files as the repository locates them. */
 function* jsonLines(_: Target, { type, records }: FoundDatasets): Iterable<string> {
-  const { required, implied } = type.dimensions;
   for (const record of records) {
-    const dataId = Object.fromEntries([
-      ...required.map((dimension, i) => [dimension, record.values[i]!] as const),
-      ...implied.map((dimension, i) => [dimension, record.implied[i] ?? null] as const),
-    ]);
+    const dataId = dataIdOf(record);
     const { uuid, run, collection, files } = record;
     const validity = record.validity && { begin: tai(record.validity.begin), end: tai(record.validity.end) };
     yield `${JSON.stringify({ type: type.name, dataId, uuid, run, collection: collection.name, ...(validity === null ? {} : { validity }), files })}\n`;
@@ -124,17 +120,28 @@ function tai(nanoseconds: bigint | null): string | null {
   return nanoseconds === null ? null : String(nanoseconds);
 }
 
+/** The directory of a data ID, below the mount point. Throws `invalid-value` for a value that no path can hold. */
+export function leafPath(view: View, type: DatasetType, values: readonly DataIdValue[]): string {
+  const levels = type.dimensions.required.flatMap((dimension, i) => {
+    const value = values[i]!;
+    return view.defaults.get(dimension) === value ? [] : [encodeComponent(dimension, value)];
+  });
+  return [type.name, ...levels].join('/');
+}
+
+/** Every required and implied key of a dataset with its value, null where no dimension record says. */
+export function dataIdOf({ type, values, implied }: DatasetRecord): Record<string, DataIdValue | null> {
+  return Object.fromEntries([
+    ...type.dimensions.required.map((dimension, i) => [dimension, values[i]!] as const),
+    ...type.dimensions.implied.map((dimension, i) => [dimension, implied[i] ?? null] as const),
+  ]);
+}
+
 /** Paths of the files: absolute on a mount, else below one. */
 function* pathLines({ mountPoint }: Target, { type, view, records }: FoundDatasets): Iterable<string> {
   const root = mountPoint === undefined ? '' : `${mountPoint.replace(/\/$/, '')}/`;
   for (const sameDataId of groupByDataId(records)) {
-    const directory = [
-      type.name,
-      ...type.dimensions.required.flatMap((dimension, i) => {
-        const value = sameDataId[0]!.values[i]!;
-        return view.defaults.get(dimension) === value ? [] : [encodeComponent(dimension, value)];
-      }),
-    ].join('/');
+    const directory = leafPath(view, type, sameDataId[0]!.values);
     for (const { name } of fileNames(view, type, null, sameDataId)) yield `${root}${directory}/${name}\n`;
   }
 }

@@ -13,10 +13,14 @@ import { unchangedCatalogue } from '../mounts/unchanged.js';
 import { openCatalogue } from '../registry/open.js';
 import { interruptSignal } from './exit.js';
 import { endProgress, remark, showProgress } from './output.js';
+import type { CatalogueFollower, OnProblem } from '../mounts/catalogue-follower.js';
 import type { Configuration } from '../mounts/configuration.js';
 import type { OpenedSource } from '../mounts/source.js';
 import type { Catalogue, Constraint } from '../registry/contract.js';
 import type { FlavorNames, KeyAliases } from '../registry/open.js';
+
+/** Milliseconds between looks at a source that is followed. */
+const LOOK = 10_000;
 
 export interface Target {
   readonly catalogue: Catalogue;
@@ -31,6 +35,8 @@ export interface Target {
   readonly flavors: FlavorNames;
   /** Where it is mounted, when it was named by its mount point. */
   readonly mountPoint?: string;
+  /** False where other collections are asked for than the mount shows. */
+  readonly isOwnSearchPath?: boolean;
 }
 
 /** A mount point is known by the states of this user's mounts; anything else is a source, which is indexed where it is not yet. */
@@ -42,9 +48,14 @@ export async function openTarget(text: string, collections?: string): Promise<Ta
 
   const configuration = await loadConfiguration(directories.configurationFiles);
   const source = parseSource(text, configuration, process.cwd());
-  const { named } = source;
   const unchanged = await unchangedCatalogue(source, configuration.defaults.cache ?? directories.cache, interruptSignal());
   const catalogue = (unchanged === undefined ? undefined : openCatalogue(unchanged)) ?? (await openNewest(text, configuration));
+  return targetOf(text, catalogue, configuration, asked);
+}
+
+/** What a command asks of a source, in a catalogue of it. */
+function targetOf(text: string, catalogue: Catalogue, configuration: Configuration, asked: readonly string[] | undefined): Target {
+  const { named } = parseSource(text, configuration, process.cwd());
   const defaults = { ...configuration.defaults.default, ...named?.default };
   return {
     catalogue,
@@ -60,9 +71,45 @@ export async function openTarget(text: string, collections?: string): Promise<Ta
 async function openNewest(text: string, configuration: Configuration): Promise<Catalogue> {
   const opened = await openQuietly(text, configuration);
   await opened.close();
-  const catalogue = openCatalogue(opened.catalogueFile);
+  return catalogueOf(opened);
+}
+
+/** Opened again: it outlives the source, and is closed with the process. */
+function catalogueOf({ catalogueFile }: OpenedSource): Catalogue {
+  const catalogue = openCatalogue(catalogueFile);
   if (catalogue !== undefined) return catalogue;
-  throw new ButlerfsError('internal', { what: `the catalogue ${opened.catalogueFile} cannot be opened again` });
+  throw new ButlerfsError('internal', { what: `the catalogue ${catalogueFile} cannot be opened again` });
+}
+
+/** As {@link openTarget}, with what follows its catalogue. `interval` is that of looks at the origin, in milliseconds; undefined: the mount's, else ten seconds. */
+export async function openFollowed(
+  text: string,
+  {
+    collections,
+    interval,
+    onProblem,
+  }: { readonly collections: string | undefined; readonly interval: number | undefined; readonly onProblem: OnProblem },
+): Promise<{ readonly target: Target; readonly follower: CatalogueFollower }> {
+  const directories = findDirectories();
+  const { followMount, followSource } = await import('../mounts/catalogue-follower.js');
+  const asked = collections?.split(',').map((name) => name.trim());
+  const mounted = await openMount(text, directories.mountStates);
+  if (mounted !== undefined) {
+    const target = asked === undefined ? mounted : { ...mounted, collections: asked, calibrations: {}, isOwnSearchPath: false };
+    const { mountStates } = directories;
+    return { target, follower: followMount({ mountPoint: mounted.mountPoint, mountStates, interval }, onProblem) };
+  }
+  const configuration = await loadConfiguration(directories.configurationFiles);
+  const opened = await openQuietly(text, configuration);
+  try {
+    return {
+      target: targetOf(text, catalogueOf(opened), configuration, asked),
+      follower: followSource(opened, interval ?? LOOK, onProblem),
+    };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
 }
 
 /** Opens a source as the configuration says, with progress on a terminal; `thorough` as in SourceSettings. The caller closes it. */
@@ -76,7 +123,7 @@ export async function openQuietly(text: string, configuration: Configuration, { 
   return opened;
 }
 
-async function openMount(text: string, mountStates: string): Promise<Target | undefined> {
+async function openMount(text: string, mountStates: string): Promise<(Target & { readonly mountPoint: string }) | undefined> {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return undefined;
   const mountPoint = await canonicalMountPoint(resolve(text));
   const state = await readMountState(mountStates, mountPoint);
