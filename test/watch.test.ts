@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -14,6 +14,8 @@ import { endChild } from './support/end-child.js';
 import { builtCommand, mountRepository, temporaryHome } from './support/mounted.js';
 import type { Home, TestMount } from './support/mounted.js';
 import { Nginx } from './support/nginx.js';
+import { hasPostgresql, PostgresqlServer } from './support/postgresql.js';
+import { calexps, createServerRegistry, serverConfiguration } from './support/server-registry.js';
 import { eventually, removeDirectory, temporaryDirectory } from './support/temporary.js';
 
 interface Line {
@@ -175,6 +177,39 @@ describe('butlerfs watch', () => {
       await nginx.stop();
     }
   });
+
+  it.runIf(hasPostgresql())(
+    'of a mount whose registry PostgreSQL keeps says what came, without a whole reading',
+    { timeout: 90_000 },
+    async () => {
+      const server = await PostgresqlServer.start();
+      let mount: TestMount | undefined;
+      try {
+        const repository = join(place, 'server');
+        mkdirSync(repository);
+        await createServerRegistry(server, 'registry');
+        await server.query('registry', calexps(1, 10, 3));
+        writeFileSync(join(repository, 'butler.yaml'), serverConfiguration(server, 'registry'));
+        const own: Home = { ...home, cli: (args, options) => home.cli(args, { ...options, env: server.environment }) };
+        mount = await mountRepository(repository, { home: own, keepHome: true, args: ['-o', 'poll=1'] });
+        const watch = watching(mount.path, 'calexp', '--removed');
+        await new Promise((resolve) => setTimeout(resolve, 3000));
+        await server.query('registry', calexps(100, 11, 2));
+        await eventually('what came', () => watch.said.join() === 'added 100,added 101', 30_000);
+        expect(existsSync(watch.lines[0]!.path!)).toBe(true);
+        await server.query('registry', `delete from hsc.dataset_tags_00000001 where visit = 10 and detector = 0`);
+        await eventually('what went', () => watch.said.at(-1) === 'removed 1', 30_000);
+        expect(watch.lines).toHaveLength(3);
+        // The catalogue is the one that was made first.
+        const sources = join(home.env['XDG_CACHE_HOME']!, 'butlerfs/sources');
+        const [source] = readdirSync(sources);
+        expect(readdirSync(join(sources, source!)).filter((name) => name.endsWith('.sqlite3'))).toEqual(['catalogue-1.sqlite3']);
+      } finally {
+        await mount?.dispose();
+        await server.stop();
+      }
+    },
+  );
 
   it('says in one line what is wrong, and that its time is up', { timeout: 60_000 }, async () => {
     add(1, 10, 1);
