@@ -3,7 +3,6 @@
 import { ButlerfsError } from '../common/errors.js';
 import { linkSignals } from '../common/deadline.js';
 import { fileNames } from '../fs/tree/file-names.js';
-import { openView } from '../fs/tree/view.js';
 import type { View } from '../fs/tree/view.js';
 import { parseDuration } from '../mounts/units.js';
 import type { CatalogueFollower } from '../mounts/catalogue-follower.js';
@@ -15,7 +14,7 @@ import type { Catalogue } from '../registry/contract.js';
 import { utcText } from '../sky/time-scales.js';
 import { interruptSignal } from './exit.js';
 import { Output, remark } from './output.js';
-import { constraintOf, dataIdOf, leafPath, requireType } from './query-report.js';
+import { constraintOf, viewOf, dataIdOf, leafPath, requireType } from './query-report.js';
 import { openFollowed } from './target.js';
 import type { Target } from './target.js';
 
@@ -109,8 +108,7 @@ class Watched {
   }
 
   #viewOf(catalogue: Catalogue): View {
-    const { collections, calibrations, defaults, aliases } = this.#target;
-    return openView(catalogue, { collections, calibrations, order: [], where: this.#where, aliases }, defaults);
+    return viewOf({ ...this.#target, catalogue }, this.#where);
   }
 
   /** Throws `unknown-collection`, and `unknown-dimension` or `invalid-value` of the mount's defaults. */
@@ -118,7 +116,7 @@ class Watched {
     const type = catalogue.datasetType(this.#typeName);
     const view = this.#viewOf(catalogue);
     if (type === undefined) return { catalogue, type, searchPath: view.searchPath, constraint: new Map() };
-    return { ...view.of(type), catalogue, constraint: constraintOf({ ...this.#target, catalogue }, type, []) };
+    return { ...view.of(type), catalogue, constraint: constraintOf({ ...this.#target, catalogue }, view, type, []) };
   }
 
   /** Rejects with `interrupted`. A version in which the search path does not resolve is passed over, and said to be. */

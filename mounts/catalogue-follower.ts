@@ -8,7 +8,7 @@ import { asButlerfsError } from '../common/errors.js';
 import type { Catalogue } from '../registry/contract.js';
 import { openCatalogue } from '../registry/open.js';
 import { askDaemon } from './control.js';
-import { openMountedCatalogue } from './explain.js';
+import { openMountedCatalogue } from './mounted-catalogue.js';
 import type { OpenedSource } from './source.js';
 import { isAlive, readMountState } from './state.js';
 
