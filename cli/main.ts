@@ -18,6 +18,7 @@ const verbs: Verbs = {
   prefetch: () => import('./prefetch.js'),
   cache: () => import('./cache.js'),
   catalogue: () => import('./catalogue.js'),
+  define: () => import('./define.js'),
   explain: () => import('./explain.js'),
   publish: () => import('./publish.js'),
 };

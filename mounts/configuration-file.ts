@@ -19,17 +19,22 @@
  *       chip: detector
  *     flavors:                                # extra names for coadds: registry/coadd-flavors.ts
  *       coadd: {best: myBestSeeing}
+ *     datasetTypes:                           # dataset types of one's own (registry/definitions/file.ts), for repositories that they fit;
+ *       myTable: {dimensions: [tract], template: 'my/{tract}.parq', repository: /data/hsc}       # with `repository` for that one alone
+ *     locations: {mine: 'rerun/{rerun}/my'}   # beginnings of their paths. Both may also stand in a source
  */
 
-import { LineCounter, isNode, parseDocument } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { ButlerfsError } from '../common/errors.js';
 import { didYouMean, nearestNames } from '../common/nearest.js';
+import type { NamedLocation, TypeDefinition } from '../registry/definitions/contract.js';
+import { definitionFields, definitionKeys, definitionSchema, definitionSet, locationsKey, typesKey } from '../registry/definitions/file.js';
 import { aliasesSchema, faultOfNames, flavorsSchema } from '../registry/open.js';
+import { lineOfKey } from '../registry/validated-yaml.js';
+import type { Addressed, Configuration } from './configuration.js';
 import { LOG_LEVELS } from './log-levels.js';
 import { TRANSPORTS } from './transports.js';
-import type { Document } from 'yaml';
-import type { Configuration } from './configuration.js';
 
 const texts = z.union([z.string().transform((text) => [text]), z.array(z.string())]);
 const text = z.union([z.string(), z.number().transform(String)]);
@@ -45,6 +50,7 @@ const sourceSchema = z.strictObject({
     .regex(/^(ed25519:|\/)/, 'must be ed25519:BASE64 or an absolute path')
     .optional(),
   templates: z.string().startsWith('/', 'must be an absolute path').optional(),
+  ...definitionKeys,
 });
 
 const credentialSchema = z
@@ -86,12 +92,16 @@ const defaultsSchema = z.strictObject({
   allow_other: z.boolean().optional(),
 });
 
+const generalDefinitionSchema = definitionSchema.extend({ repository: z.string().min(1).optional() });
+
 const fileSchema = z.strictObject({
   sources: z.record(z.string().regex(/^[^/:]+$/, 'a name holds no slash and no colon'), sourceSchema).default({}),
   credentials: z.record(z.string(), credentialSchema).default({}),
   defaults: defaultsSchema.default({}),
   aliases: aliasesSchema.default({}),
   flavors: flavorsSchema.exactOptional(),
+  ...definitionKeys,
+  [typesKey]: z.record(z.string(), generalDefinitionSchema).optional(),
 });
 
 /** A repository with a name. */
@@ -108,6 +118,8 @@ function knownKeys(path: readonly PropertyKey[]): readonly string[] | undefined 
   if (path.length === 1) return section === 'defaults' ? Object.keys(defaultsSchema.shape) : undefined;
   if (path.length === 2 && section === 'sources') return Object.keys(sourceSchema.shape);
   if (path.length === 2 && section === 'credentials') return Object.keys(credentialSchema.shape);
+  if (path.length === 2 && section === typesKey) return Object.keys(generalDefinitionSchema.shape);
+  if (path.length === 4 && path[2] === typesKey) return definitionFields;
   return undefined;
 }
 
@@ -123,7 +135,11 @@ export function parseConfiguration(content: string, file: string): Configuration
     });
   }
   const parsed = fileSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {}, { reportInput: false });
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const { sources, credentials, defaults, aliases, flavors } = parsed.data;
+    const defined = definitionsOf(parsed.data, (path) => `${file}:${lineOfKey(document, lines, path)}`);
+    return { sources, credentials, defaults, aliases, ...(flavors !== undefined && { flavors }), ...defined };
+  }
   // A misspelt key is also a missing one: what was meant is said by the first.
   const { issues } = parsed.error;
   const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
@@ -132,13 +148,35 @@ export function parseConfiguration(content: string, file: string): Configuration
     const key = issue.keys[0]!;
     const known = knownKeys(issue.path) ?? [];
     throw new ButlerfsError('configuration', {
-      what: `${file}:${lineOf(document, lines, [...issue.path, key])}`,
+      what: `${file}:${lineOfKey(document, lines, [...issue.path, key])}`,
       why: `unknown key '${[...issue.path, key].join('.')}'`,
       advice: didYouMean(nearestNames(key, known, 1)) ?? `known here: ${known.join(', ')}`,
     });
   }
   const { path, why } = ofNames ? faultOfNames(issue) : { path: issue.path, why: describeIssue(issue) };
-  throw new ButlerfsError('configuration', { what: `${file}:${lineOf(document, lines, path)}`, why: `'${path.join('.')}' ${why}` });
+  throw new ButlerfsError('configuration', { what: `${file}:${lineOfKey(document, lines, path)}`, why: `'${path.join('.')}' ${why}` });
+}
+
+/** What the user defines in one file, in sources and beside them. */
+function definitionsOf(
+  { sources, [typesKey]: types = {}, [locationsKey]: general = {} }: z.output<typeof fileSchema>,
+  placeOf: (path: readonly string[]) => string,
+): Pick<Configuration, 'definitions' | 'locations'> {
+  const definitions: Addressed<TypeDefinition>[] = [];
+  const repositories = new Map(Object.entries(types).map(([name, { repository }]) => [name, repository]));
+  const withoutRepository = Object.fromEntries(Object.entries(types).map(([name, { repository: _, ...written }]) => [name, written]));
+  const beside = definitionSet({ [typesKey]: withoutRepository, [locationsKey]: general }, placeOf);
+  for (const definition of beside.definitions) {
+    const repository = repositories.get(definition.name);
+    definitions.push({ ...definition, repository, isGeneral: repository === undefined });
+  }
+  const locations: Addressed<NamedLocation>[] = beside.locations.map((location) => ({ ...location, repository: undefined }));
+  for (const [name, source] of Object.entries(sources)) {
+    const own = definitionSet(source, (path) => placeOf(['sources', name, ...path]));
+    definitions.push(...own.definitions.map((definition) => ({ ...definition, repository: name })));
+    locations.push(...own.locations.map((location) => ({ ...location, repository: name })));
+  }
+  return { ...(definitions.length > 0 && { definitions }), ...(locations.length > 0 && { locations }) };
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string {
@@ -147,13 +185,4 @@ function describeIssue(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type') return `must be ${issue.expected === 'record' ? 'a mapping' : `a ${issue.expected}`}`;
   if (issue.code === 'invalid_union') return 'must be a text, or a list of texts where several are meant';
   return issue.message;
-}
-
-/** Line of the innermost part of `path` that the file has; keys that are not nodes of their own are where their parent is. */
-function lineOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): number {
-  for (let length = path.length; length > 0; length--) {
-    const node = document.getIn(path.slice(0, length), true);
-    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
-  }
-  return 1;
 }

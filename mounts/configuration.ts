@@ -6,10 +6,17 @@
 import { readFile, stat } from 'node:fs/promises';
 import { ButlerfsError } from '../common/errors.js';
 import type { FlavorNames, KeyAliases } from '../registry/open.js';
+import type { NamedLocation, TypeDefinition } from '../registry/definitions/contract.js';
 import { hasErrno } from './errno.js';
 import type { ConfiguredDefaults, HostCredentials, NamedSource } from './configuration-file.js';
 
 export type { ConfiguredDefaults, HostCredentials, NamedSource };
+
+/** A dataset type, or the beginning of paths, that the user defines. */
+export type Addressed<Defined> = Defined & {
+  /** The repository that it is for, as it was written: a directory, a URL or a name. Undefined: each that it fits. */
+  readonly repository: string | undefined;
+};
 
 export interface Configuration {
   readonly sources: Readonly<Record<string, NamedSource>>;
@@ -20,6 +27,10 @@ export interface Configuration {
   readonly aliases: KeyAliases;
   /** Extra names for coadds. */
   readonly flavors?: FlavorNames;
+  readonly definitions?: readonly Addressed<TypeDefinition>[];
+  readonly locations?: readonly Addressed<NamedLocation>[];
+  /** What it was read from, whether it is there or not: for those who follow changes. */
+  readonly files?: readonly string[];
 }
 
 /**
@@ -29,16 +40,28 @@ export interface Configuration {
  */
 export async function loadConfiguration(files: readonly string[]): Promise<Configuration> {
   const parts = (await Promise.all(files.map(loadFile))).filter((part) => part !== undefined);
-  return parts.reduceRight<Configuration>(
+  const together = parts.reduceRight<Configuration>(
     (below, above) => ({
       sources: { ...below.sources, ...above.sources },
       credentials: { ...below.credentials, ...above.credentials },
       defaults: { ...below.defaults, ...above.defaults },
       aliases: { ...below.aliases, ...above.aliases },
       ...bothFlavors(below.flavors, above.flavors),
+      definitions: withoutHidden(below.definitions, above.definitions),
+      locations: withoutHidden(below.locations, above.locations),
     }),
     { sources: {}, credentials: {}, defaults: {}, aliases: {} },
   );
+  return { ...together, files };
+}
+
+/** Both, but for those of `below` that are defined again above, for the same repository. */
+function withoutHidden<Defined extends Addressed<{ readonly name: string }>>(
+  below: readonly Defined[] = [],
+  above: readonly Defined[] = [],
+): readonly Defined[] {
+  const isAbove = (one: Defined): boolean => above.some(({ name, repository }) => name === one.name && repository === one.repository);
+  return [...below.filter((one) => !isAbove(one)), ...above];
 }
 
 /** Of a family the flavours that either names. */

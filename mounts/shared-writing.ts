@@ -19,6 +19,7 @@ import type { Configuration } from './configuration.js';
 import { displayName } from './formats/contract.js';
 import { findRepository } from './formats/find.js';
 import { parseSource } from './repository.js';
+import { followDefinitions } from './user-definitions.js';
 import { accessOf, factsOf, openSharedOrigin } from './shared-origin.js';
 
 export interface WritingSettings {
@@ -113,7 +114,8 @@ export async function importSource(catalogue: SharedCatalogue, source: string, s
     const credentials = loadCredentials({ configured, warn });
     const open = (place: string): Remote => openRemote(place, { credentials, caFile: configuration.defaults['ca-file'] });
     remote = open(origin === undefined ? parsed.repository : (await factsOf(origin, signal)).root);
-    const from = { remote, directory: parsed.isDirectory ? parsed.repository : undefined, catalogue: origin };
+    const userDefinitions = followDefinitions(configuration, parsed);
+    const from = { remote, directory: parsed.isDirectory ? parsed.repository : undefined, catalogue: origin, userDefinitions };
     const found = await findRepository(from, signal);
     const file = (what: string, extension: string): string => join(temporary, `${what}.${extension}`);
     const { reading } = await found.prepare({ origin: from, file, kept: file, signal, onProgress });

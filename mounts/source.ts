@@ -14,6 +14,7 @@ import { openSharedOrigin, rootOf } from './shared-origin.js';
 import { SourceStore } from './source-store.js';
 import { displayName } from './formats/contract.js';
 import { bringUpToDate, openCurrent } from './source-version.js';
+import { followDefinitions } from './user-definitions.js';
 import type { Remote } from '../proxy/contract.js';
 import type { CredentialLookup } from '../proxy/credentials.js';
 import type { CatalogueInfo } from '../registry/contract.js';
@@ -173,7 +174,8 @@ async function openAt({ root, parsed, publicKey, configured, settings, signal, c
     const templateFile = parsed.named?.templates;
     const onProgress = settings.onProgress ?? (() => undefined);
     const { thorough } = settings;
-    const parts = { remote, poll, store, directory, catalogue, templateFile, publicKey, thorough, onProgress };
+    const userDefinitions = followDefinitions(settings.configuration, parsed);
+    const parts = { remote, poll, store, directory, catalogue, templateFile, userDefinitions, publicKey, thorough, onProgress };
     try {
       return new Source(
         parts,

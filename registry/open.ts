@@ -1,6 +1,22 @@
 /** What other rooms use of the registry, beside its contract. */
 
 export { flattenCollections } from './collections.js';
+export { compareDefinitions, fitDefinition } from './definitions/check.js';
+export type { FittingType } from './definitions/check.js';
+export { readDefinitionFile, typeDefinition } from './definitions/file.js';
+export type { WrittenDefinition } from './definitions/file.js';
+export { compilePattern, PatternLayout } from './definitions/pattern.js';
+export { checkRegistered, onlyGovernor } from './definitions/reader.js';
+export {
+  definitionFault,
+  describeType,
+  gen3Locations,
+  nameClash,
+  refuseOverlap,
+  resolveDefinition,
+  shownDefinition,
+} from './definitions/resolve.js';
+export type { ShownType } from './definitions/resolve.js';
 export { DataId } from './data-id.js';
 export { parseKeyValue, resolveKey } from './keys.js';
 export { aliasesSchema } from './aliases.js';
@@ -9,8 +25,8 @@ export { flavorsSchema } from './coadd-flavors.js';
 export type { FlavorNames } from './coadd-flavors.js';
 export { faultOfNames, parseRepositoryNames } from './names.js';
 export type { RepositoryNames } from './names.js';
-export { cameraOfMapper, readCamera } from './readers/gen2/camera.js';
-export type { TemplateText } from './readers/gen2/camera.js';
+export { cameraOfMapper, checkClash, definedTemplate, readCamera } from './readers/gen2/camera.js';
+export { shownTemplate } from './readers/gen2/definitions.js';
 export type { Camera, Gen2Reading, Gen2Repository } from './readers/gen2/contract.js';
 export {
   calibrationDirectory,
@@ -20,7 +36,6 @@ export {
   RepositoryLayout,
   rerunDirectory,
 } from './readers/gen2/layout.js';
-export type { LocatedDirectory } from './readers/gen2/layout.js';
 export { ListingStore } from './readers/gen2/listing-store.js';
 export type { ListedEntry } from './readers/gen2/listing-store.js';
 export { compileTemplates } from './readers/gen2/matcher.js';
@@ -36,5 +51,7 @@ export { openCatalogue } from './sqlite/open.js';
 export { catalogueSchemaVersion } from './sqlite/schema.js';
 export { parseUniverse } from './universe.js';
 export type { DimensionElement, ElementUniverse } from './universe.js';
+export { lineOfKey } from './validated-yaml.js';
+export type { FileText } from './validated-yaml.js';
 export { decodeValue, encodeComponent, encodeValue, maxComponentBytes } from './values.js';
 export { parseWhere } from './where/parser.js';

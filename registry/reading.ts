@@ -1,6 +1,8 @@
 /** What there is to be read of a repository, as plain data that travels to a thread, and the reader of each kind. */
 
 import type { RepositoryReader } from './contract.js';
+import type { DefinedReading } from './definitions/contract.js';
+import { withDefinedTypes } from './definitions/reader.js';
 import type { Gen2Reading } from './readers/gen2/contract.js';
 import { openGen2 } from './readers/gen2/reader.js';
 import { openGen3 } from './readers/gen3/reader.js';
@@ -10,7 +12,12 @@ import type { DatabaseAccess } from './shared/contract.js';
 import { openSharedCatalogue } from './shared/open.js';
 
 /** One kind of repository, and where what is read of it is. */
-export type Reading =
+export type Reading = RegistryReading & {
+  /** Dataset types that users define beside the registry; of a Gen3 repository alone. */
+  readonly defined?: DefinedReading | undefined;
+};
+
+type RegistryReading =
   | ({ readonly format: 'gen3' } & Pick<Gen3ReaderOptions, 'configuration' | 'registryFile' | 'sizes' | 'countLaterAbove'>)
   | ({ readonly format: 'gen2' } & Gen2Reading)
   | ({ readonly format: 'gen3-postgresql' } & Omit<ServerRegistryOptions, 'repository' | 'onWarning'>)
@@ -29,6 +36,12 @@ interface OpenOptions {
  * server keeps it.
  */
 export function openRepository(reading: Reading, options: OpenOptions): RepositoryReader | Promise<RepositoryReader> {
+  const { defined } = reading;
+  if (defined === undefined) return openRegistry(reading, options);
+  return Promise.resolve(openRegistry(reading, options)).then((reader) => withDefinedTypes(reader, defined, options));
+}
+
+function openRegistry(reading: RegistryReading, options: OpenOptions): RepositoryReader | Promise<RepositoryReader> {
   switch (reading.format) {
     case 'gen3':
       return openGen3({ ...reading, ...options });

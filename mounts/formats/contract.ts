@@ -1,7 +1,9 @@
 /** Kinds of repositories: how each is recognised at an origin, how it tells that it changed, and what of it is brought here to be read. */
 
 import type { Remote } from '../../proxy/contract.js';
-import type { CatalogueInfo, RepositoryNames } from '../../registry/contract.js';
+import type { Catalogue, CatalogueInfo, RepositoryNames } from '../../registry/contract.js';
+import type { ShownType } from '../../registry/open.js';
+import type { DefinitionSet, NamedLocation, TypeDefinition } from '../../registry/definitions/contract.js';
 import type { Reading } from '../../registry/reading.js';
 import type { SharedOrigin } from '../shared-origin.js';
 
@@ -14,6 +16,8 @@ export interface RepositoryOrigin {
   readonly catalogue?: SharedOrigin | undefined;
   /** A file of this host that says where the files of a Gen2 repository are, beside what the repository says. */
   readonly templateFile?: string | undefined;
+  /** Dataset types that the user defines for it, as of now. Rejects with `configuration`. */
+  readonly userDefinitions?: (() => Promise<DefinitionSet>) | undefined;
 }
 
 /** A repository as one look at its origin found it. */
@@ -30,6 +34,19 @@ export interface FoundRepository {
   readonly root?: string;
   /** Brings here what is to be read. */
   prepare(preparation: Preparation): Promise<PreparedRepository>;
+  /**
+   * Which dataset types there are, and where each comes from. `openCatalogue` opens the catalogue of what is there now, where it is needed; the caller closes it. Undefined
+   * where nothing can be defined. Rejects as {@link prepare}.
+   */
+  readonly knownTypes?: ((openCatalogue: () => Promise<Catalogue>) => Promise<KnownTypes>) | undefined;
+}
+
+/** Dataset types that a repository has, for those who define another one. */
+export interface KnownTypes {
+  readonly types: readonly ShownType[];
+  readonly locations: readonly NamedLocation[];
+  /** Whether the same type is there already. Throws `configuration` for a definition that does not fit, or clashes with another type. */
+  check(definition: TypeDefinition): boolean;
 }
 
 export interface Preparation {

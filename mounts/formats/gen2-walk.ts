@@ -1,4 +1,4 @@
-/** Lists the directories of a Gen2 repository that templates reach, several at a time, into a store that keeps what was listed. */
+/** Lists the directories of a repository that templates reach, several at a time, into a store that keeps what was listed. */
 
 import { setMaxListeners } from 'node:events';
 import { linkSignals, throwIfAborted } from '../../common/deadline.js';
@@ -6,11 +6,23 @@ import type { LinkedController } from '../../common/deadline.js';
 import { asButlerfsError } from '../../common/errors.js';
 import { parseRemotePath } from '../../proxy/paths.js';
 import type { Remote, RemoteEntry } from '../../proxy/contract.js';
-import type { ListedEntry, ListingStore, LocatedDirectory, RepositoryLayout } from '../../registry/open.js';
+import type { ListedEntry, ListingStore } from '../../registry/open.js';
 
-export interface WalkSettings {
+/** Which directories are listed. */
+export interface WalkedLayout<Directory extends WalkedDirectory> {
+  directory(path: ''): Directory | undefined;
+  /** A directory below one; undefined where nothing in it is asked for. */
+  below(directory: Directory, name: string): Directory | undefined;
+}
+
+export interface WalkedDirectory {
+  /** Below the root. */
+  readonly path: string;
+}
+
+export interface WalkSettings<Directory extends WalkedDirectory> {
   readonly remote: Remote;
-  readonly layout: RepositoryLayout;
+  readonly layout: WalkedLayout<Directory>;
   readonly store: ListingStore;
   readonly signal: AbortSignal;
   /** Told how far it is, as a line that the next one replaces. */
@@ -44,8 +56,8 @@ const UNREADABLE: readonly string[] = ['remote-forbidden', 'unsupported'];
 /** How many unreadable directories are named. */
 const NAMED = 3;
 
-interface Waiting {
-  readonly directory: LocatedDirectory;
+interface Waiting<Directory> {
+  readonly directory: Directory;
   /** Its time as the listing of its parent says. */
   readonly modified: number | null;
 }
@@ -54,15 +66,15 @@ interface Waiting {
  * Walks from the root down. What an interrupted walk has seen is not listed again; likewise directories without further ones whose time, in the listing of
  * their parent, is the one that they had. Rejects with `remote-*` or `interrupted`; what was listed until then is kept.
  */
-export async function walk(settings: WalkSettings): Promise<WalkResult> {
+export async function walk<Directory extends WalkedDirectory>(settings: WalkSettings<Directory>): Promise<WalkResult> {
   const walking = new Walk(settings);
   return await walking.run();
 }
 
-class Walk {
-  readonly #settings: WalkSettings;
+class Walk<Directory extends WalkedDirectory> {
+  readonly #settings: WalkSettings<Directory>;
   /** Taken from the end: depth first, so that few wait at a time. */
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: Waiting<Directory>[] = [];
   readonly #unreadable: string[] = [];
   readonly #begun = Date.now();
   #directories = 0;
@@ -70,7 +82,7 @@ class Walk {
   #listed = 0;
   #told = 0;
 
-  constructor(settings: WalkSettings) {
+  constructor(settings: WalkSettings<Directory>) {
     this.#settings = settings;
   }
 
@@ -111,7 +123,7 @@ class Walk {
     if (failure !== undefined) throw failure.error;
   }
 
-  async #visit({ directory, modified }: Waiting, signal: AbortSignal): Promise<void> {
+  async #visit({ directory, modified }: Waiting<Directory>, signal: AbortSignal): Promise<void> {
     const { remote, layout } = this.#settings;
     throwIfAborted(signal, `listing ${remote.url}`);
     const entries = this.#known(directory, modified) ?? (await this.#list(directory, modified, signal));
@@ -127,7 +139,7 @@ class Walk {
   }
 
   /** What was listed before, where it holds. */
-  #known(directory: LocatedDirectory, modified: number | null): readonly ListedEntry[] | undefined {
+  #known(directory: Directory, modified: number | null): readonly ListedEntry[] | undefined {
     const { store, layout } = this.#settings;
     const known = store.directory(directory.path);
     if (known === undefined) return undefined;
@@ -140,7 +152,7 @@ class Walk {
     return entries;
   }
 
-  async #list({ path }: LocatedDirectory, modified: number | null, signal: AbortSignal): Promise<readonly ListedEntry[]> {
+  async #list({ path }: Directory, modified: number | null, signal: AbortSignal): Promise<readonly ListedEntry[]> {
     const { remote, store } = this.#settings;
     const listed = Date.now();
     let entries: readonly ListedEntry[];

@@ -1,7 +1,7 @@
 /** Gen2 repositories: directories of files whose paths follow templates, with or without registries. */
 
 import { createHash } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asButlerfsError, ButlerfsError } from '../../common/errors.js';
 import { downloadTo } from '../../proxy/download.js';
@@ -10,28 +10,26 @@ import {
   calibrationDirectory,
   calibrationRegistry,
   cameraOfMapper,
+  checkClash,
   compileTemplates,
-  ListingStore,
+  definedTemplate,
   parentLink,
   rawRegistry,
   readCamera,
   RepositoryLayout,
   rerunDirectory,
+  shownTemplate,
 } from '../../registry/open.js';
 import type { Remote, RemoteEntry } from '../../proxy/contract.js';
-import type { Camera, Gen2Repository, TemplateText } from '../../registry/open.js';
+import type { FileText, Gen2Repository } from '../../registry/open.js';
+import type { DefinitionSet } from '../../registry/definitions/contract.js';
 import { displayName } from './contract.js';
-import type { FoundRepository, Preparation, PreparedRepository, RepositoryFormat, RepositoryOrigin } from './contract.js';
+import type { FoundRepository, KnownTypes, Preparation, PreparedRepository, RepositoryFormat, RepositoryOrigin } from './contract.js';
 import { findStack, isMarked, mapperFile, markers, newConfiguration } from './gen2-stack.js';
-import { usable, walk } from './gen2-walk.js';
-import { repositoryFile as templatesFile } from './repository-names.js';
+import { usable } from './gen2-walk.js';
+import { definitionFile, nothingDefined, textsOf, walkPeriod } from './definitions.js';
+import { listInto } from './listing.js';
 import { readSmallText } from './text.js';
-
-/**
- * Milliseconds, counted from 1970, in each of which a repository is walked once although nothing that is looked at says that it changed: a look sees its
- * registries, its top directory and its reruns, but not what is deep within.
- */
-const WALKED_AGAIN = { here: 3_600_000, remote: 86_400_000 };
 
 export const gen2: RepositoryFormat = {
   name: 'gen2',
@@ -40,11 +38,13 @@ export const gen2: RepositoryFormat = {
     if (entries === undefined || !(await isMarked(origin, '', entries))) return undefined;
     const templates = await templateTexts(origin, entries, signal);
     const mapper = await configurationTexts(origin, entries, signal);
+    const users = (await origin.userDefinitions?.()) ?? nothingDefined;
     return {
-      configurationDigest: digestOf([mapper, ...templates.map(({ text }) => text)]),
+      configurationDigest: digestOf([mapper, ...templates.map(({ text }) => text), ...textsOf(users)]),
       validator: await validatorOf(origin, entries, signal),
       mayChangeUnseen: true,
-      prepare: (preparation) => prepare(preparation, templates),
+      prepare: (preparation) => prepare(preparation, templates, users),
+      knownTypes: () => knownTypes(origin, templates, users, signal),
     };
   },
 };
@@ -89,13 +89,13 @@ function hasFile(entries: readonly RemoteEntry[], name: string): boolean {
 
 /** The repository's own template file, then the user's. */
 async function templateTexts(
-  { remote, templateFile }: RepositoryOrigin,
+  { remote, directory, templateFile }: RepositoryOrigin,
   entries: readonly RemoteEntry[],
   signal: AbortSignal,
-): Promise<TemplateText[]> {
-  const texts: TemplateText[] = [];
-  if (hasFile(entries, templatesFile)) {
-    texts.push({ text: await readSmallText(remote, templatesFile, signal), where: `${remote.url}/${templatesFile}` });
+): Promise<FileText[]> {
+  const texts: FileText[] = [];
+  if (hasFile(entries, definitionFile)) {
+    texts.push({ text: await readSmallText(remote, definitionFile, signal), where: `${directory ?? remote.url}/${definitionFile}` });
   }
   if (templateFile !== undefined) {
     const text = await readFile(templateFile, 'utf8').catch((cause: unknown) => {
@@ -113,11 +113,8 @@ async function configurationTexts({ remote }: RepositoryOrigin, entries: readonl
 }
 
 /** Another one where registries, the top directory or the reruns are others, and after some time. */
-async function validatorOf(
-  { remote, directory }: RepositoryOrigin,
-  entries: readonly RemoteEntry[],
-  signal: AbortSignal,
-): Promise<string | null> {
+async function validatorOf(origin: RepositoryOrigin, entries: readonly RemoteEntry[], signal: AbortSignal): Promise<string | null> {
+  const { remote } = origin;
   const isThere = (name: string): boolean => entries.some((entry) => entry.name === name);
   const registries = [
     ...(isThere(rawRegistry) ? [rawRegistry] : []),
@@ -128,67 +125,48 @@ async function validatorOf(
     return [path, stat?.validator ?? null, stat?.size ?? null, stat?.modified ?? null];
   });
   const reruns = isThere(rerunDirectory) ? await unlessMissing(remote.list!(parseRemotePath(rerunDirectory), { signal })) : undefined;
-  const period = directory === undefined ? WALKED_AGAIN.remote : WALKED_AGAIN.here;
-  return digestOf([entries, reruns ?? [], await Promise.all(stats), Math.floor(Date.now() / period)]);
+  return digestOf([entries, reruns ?? [], await Promise.all(stats), walkPeriod(origin)]);
 }
 
 function digestOf(content: unknown): string {
   return createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }
 
-async function prepare(preparation: Preparation, templates: readonly TemplateText[]): Promise<PreparedRepository> {
+async function prepare(preparation: Preparation, templates: readonly FileText[], users: DefinitionSet): Promise<PreparedRepository> {
   const { origin, kept, signal, onProgress } = preparation;
   const { remote } = origin;
   const validator = await validatorOf(origin, usable(await remote.list!('', { signal })), signal);
   onProgress(`looking for the reruns of ${displayName(origin)}`);
   const { repositories, mapper } = await findStack(origin, signal);
-  // Without any _mapper it is the one camera whose repositories are published so.
-  const camera = readCamera(mapper === undefined ? 'HSC' : cameraOfMapper(mapper), templates, displayName(origin));
+  const camera = readCamera(cameraNamed(mapper), templates, displayName(origin), [users]);
   const registries = await bringRegistries(preparation, repositories);
   const listingFile = kept('listing', 'sqlite3');
-  await list(preparation, { camera, repositories, listingFile });
+  const layout = new RepositoryLayout(compileTemplates(camera), repositories);
+  await listInto(listingFile, { remote, layout, signal, onProgress });
   const copies = origin.directory === undefined ? registries : {};
   return { reading: { format: 'gen2', camera, repositories, listingFile, registries }, validator, copies };
 }
 
-async function list(
-  { origin: { remote }, signal, onProgress }: Preparation,
-  {
-    camera,
-    repositories,
-    listingFile,
-  }: { readonly camera: Camera; readonly repositories: readonly Gen2Repository[]; readonly listingFile: string },
-): Promise<void> {
-  const layout = new RepositoryLayout(compileTemplates(camera), repositories);
-  try {
-    const store = await openListing(listingFile);
-    try {
-      await walk({ remote, layout, store, signal, onProgress });
-    } finally {
-      store.close();
-    }
-  } catch (error) {
-    if (error instanceof ButlerfsError) throw error;
-    const isFull = error instanceof Error && 'code' in error && error.code === 'SQLITE_FULL';
-    throw new ButlerfsError(isFull ? 'cache-full' : 'cache-failed', {
-      what: 'what was listed',
-      where: listingFile,
-      why: error instanceof Error ? error.message : String(error),
-      advice: isFull ? 'free some space' : `remove ${listingFile}: it is made again`,
-      cause: error,
-    });
-  }
+/** Without any _mapper it is the one camera whose repositories are published so. */
+function cameraNamed(mapper: string | undefined): string | undefined {
+  return mapper === undefined ? 'HSC' : cameraOfMapper(mapper);
 }
 
-/** The store; a new one where the file is damaged, since everything in it can be listed again. */
-async function openListing(file: string): Promise<ListingStore> {
-  try {
-    return new ListingStore(file);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(String(error.code)))) throw error;
-    for (const suffix of ['', '-wal', '-shm']) await rm(file + suffix, { force: true });
-    return new ListingStore(file);
-  }
+/** The types of the camera, with what is defined. */
+async function knownTypes(
+  origin: RepositoryOrigin,
+  templates: readonly FileText[],
+  users: DefinitionSet,
+  signal: AbortSignal,
+): Promise<KnownTypes> {
+  const { mapper } = await findStack(origin, signal);
+  const camera = readCamera(cameraNamed(mapper), templates, displayName(origin), [users]);
+  return {
+    types: Object.values(camera.templates).map(shownTemplate),
+    locations: camera.locations,
+    check: (definition) =>
+      checkClash(definedTemplate({ ...definition, isGeneral: false }, camera)!, camera, definition.storageClass !== undefined),
+  };
 }
 
 /** Files of this host with what the registries of all repositories hold, by location. */

@@ -10,6 +10,7 @@ import { formatSize } from '../units.js';
 import { digestOf, readButlerYaml } from './butler-yaml.js';
 import { findOnServer } from './gen3-postgresql.js';
 import { emptyRegistry, registryStat } from './registry-stat.js';
+import { withDefinitions } from './definitions.js';
 import { displayName } from './contract.js';
 import type { FoundRepository, Preparation, PreparedRepository, RepositoryFormat } from './contract.js';
 
@@ -22,14 +23,15 @@ export const gen3: RepositoryFormat = {
     const text = await readButlerYaml(origin.remote, signal);
     if (text === undefined) return undefined;
     const onServer = await findOnServer(text, origin, signal);
-    if (onServer !== undefined) return onServer;
+    if (onServer !== undefined) return await withDefinitions(onServer, origin, signal);
     const configuration = parseButlerConfiguration(text, displayName(origin));
     const { validator } = await registryStat(origin, configuration.registry, signal);
-    return {
+    const found: FoundRepository = {
       configurationDigest: digestOf(text),
       validator,
       prepare: (preparation) => prepare(preparation, configuration, Buffer.byteLength(text)),
     };
+    return await withDefinitions(found, origin, signal);
   },
 };
 

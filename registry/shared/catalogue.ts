@@ -116,12 +116,13 @@ export class EngineCatalogue implements SharedCatalogue {
   async structure(): Promise<SharedStructure> {
     const { database } = this.#engine;
     try {
-      const { universe, identity } = await readHead(database, this.#where);
+      const { universe, identity, templates } = await readHead(database, this.#where);
       const types = await database.selectFrom('dataset_type').selectAll().execute();
       const collections = await database.selectFrom('collection').selectAll().execute();
       return {
         universe,
         identity,
+        templates,
         types: types.map(({ id, name, storage_class: storageClass, dimensions, is_calibration: isCalibration }) => {
           const facts = {
             id: Number(id),
@@ -157,7 +158,7 @@ export class EngineCatalogue implements SharedCatalogue {
         if (next.done === true) isDone = true;
         else ahead.push(next.value);
       }
-      return await this.#turn(async ({ database, structure, remover, tally, sequence }) => {
+      return await this.#turn(async ({ database, head, structure, remover, tally, sequence }) => {
         const writer = new RecordWriter({ database, where: this.#where, structure, remover, tally, sequence });
         let count = 0;
         const take = async (record: RepositoryChange): Promise<void> => {
@@ -173,6 +174,7 @@ export class EngineCatalogue implements SharedCatalogue {
           else await take(next.value);
         }
         await writer.flush();
+        if (options.templates !== undefined) await addTemplates(database, head.templates, options.templates, this.#where);
         throwIfAborted(options.signal, what);
       });
     } finally {
@@ -334,4 +336,20 @@ function unknown(
   nearest: readonly string[],
 ): ButlerfsError {
   return new ButlerfsError(code, { what, where, why: 'there is none of that name', advice: didYouMean(nearest) });
+}
+
+/** Throws `configuration` where a type has another template. */
+async function addTemplates(
+  database: SharedDatabase,
+  there: SharedStructure['templates'],
+  added: SharedStructure['templates'],
+  where: string,
+): Promise<void> {
+  for (const [type, template] of Object.entries(added)) {
+    const known = Object.hasOwn(there, type) ? there[type] : undefined;
+    if (known === undefined || known === template) continue;
+    const why = `its path is '${known}' in the catalogue, and '${template}' in what is written`;
+    throw new ButlerfsError('configuration', { what: `dataset type '${type}'`, where, why, advice: 'take another name' });
+  }
+  await setInformation(database, 'templates', JSON.stringify({ ...there, ...added }));
 }

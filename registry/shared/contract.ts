@@ -87,6 +87,10 @@ export interface WriteOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with the number of records taken so far, every few thousand. */
   readonly onProgress?: ((records: number) => void) | undefined;
+  /**
+   * {@link SharedStructure.templates} to add. Rejects with `configuration`, showing both, where a type has another one.
+   */
+  readonly templates?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface SharedCatalogue {
@@ -123,6 +127,8 @@ export interface SharedCatalogue {
 export interface SharedStructure {
   readonly universe: string | null;
   readonly identity: string;
+  /** Paths with fields (docs/defining.md) of the datasets of types that were defined with one, by name of the type. */
+  readonly templates: Readonly<Record<string, string>>;
   readonly types: readonly Extract<RepositoryRecord, { kind: 'dataset-type' }>[];
   readonly collections: readonly Extract<RepositoryRecord, { kind: 'collection' }>[];
 }

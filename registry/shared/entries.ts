@@ -8,7 +8,7 @@
  *     {"kind": "dimension", "element": "visit", "fields": {"instrument": "HSC", "id": 1228, "physical_filter": "HSC-I"}}
  *     {"kind": "association", "collection": "calib", "type": "bias", "dataId": {...}, "uuid": "...", "begin": "1700000000000000000", "end": null}
  *
- * A RUN that is not there is made. Without `uuid` a dataset gets one that follows from RUN, dataset type and data ID, so that the same entry again changes nothing.
+ * A RUN that is not there is made. Without `path` it follows from the template that the type was defined with. Without `uuid` a dataset gets one that follows from RUN, dataset type and data ID, so that the same entry again changes nothing.
  * `begin` and `end` (nanoseconds TAI, as text; null is unbounded) certify; without them the dataset is tagged.
  */
 
@@ -17,6 +17,8 @@ import { z } from 'zod';
 import { ButlerfsError } from '../../common/errors.js';
 import { didYouMean, nearestNames } from '../../common/nearest.js';
 import type { CollectionType, DataIdValue, RepositoryRecord } from '../contract.js';
+import { formatTemplate } from '../definitions/pattern.js';
+import { TemplateFault } from '../definitions/template.js';
 import { extensionOf } from '../readers/gen3/locations.js';
 import { parseUniverse } from '../universe.js';
 import type { ElementUniverse } from '../universe.js';
@@ -37,7 +39,7 @@ const shapes = {
     type: name,
     dataId,
     run: name,
-    path: name,
+    path: name.optional(),
     size: z.int().min(0).nullish(),
     checksum: z
       .string()
@@ -173,7 +175,7 @@ class EntryReader {
     const type = yield* this.#type(typeName);
     const into = yield* this.#named(run, 'RUN');
     const identity = own === undefined ? this.#uuid(run, typeName, values) : uuidText(own);
-    const location = this.#location(path);
+    const location = this.#location(path ?? this.#templatePath(typeName, values, given, run));
     const extension = extensionOf(location);
     const files = [{ component: null, location, member: null, size: size ?? null, checksum: checksum ?? null, extension }];
     yield { kind: 'dataset', uuid: identity, type, run: into, ingested: nowTai(), files };
@@ -270,6 +272,21 @@ class EntryReader {
       throw this.#wrong(`path '${path}' is neither relative to the root nor an http, https or file URL`);
     if (components.includes('..') || components.length === 0) throw this.#wrong(`path '${path}' leads out of the root`);
     return components.join('/');
+  }
+
+  /** Where the template of the type has a dataset. `values`: of the required dimensions, in their order; `given` may have implied ones, too. */
+  #templatePath(typeName: string, values: readonly DataIdValue[], given: Readonly<Record<string, DataIdValue>>, run: string): string {
+    const { templates } = this.#structure;
+    if (!Object.hasOwn(templates, typeName))
+      throw this.#wrong(`it has no 'path', and dataset type '${typeName}' no template that tells it`);
+    const { required } = this.#universe.group(this.#knownType(typeName).dimensions);
+    const own = required.map((dimension, index) => [dimension, values[index]!] as const);
+    try {
+      return formatTemplate(templates[typeName]!, { values: new Map([...Object.entries(given), ...own]), run });
+    } catch (error) {
+      if (error instanceof TemplateFault) throw this.#wrong(error.message, error.advice);
+      throw error;
+    }
   }
 
   /** Version 8 of RFC 9562: made of a digest. */

@@ -1,5 +1,6 @@
 /** What a catalogue says of itself: rows of the table `information`, and the head. */
 
+import { z } from 'zod';
 import { ButlerfsError } from '../../common/errors.js';
 import { readFieldNames } from './form.js';
 import { sharedSchemaVersion } from './schema.js';
@@ -19,6 +20,8 @@ export interface Head {
   readonly fields: Readonly<Record<string, readonly string[]>>;
   /** For the next collection or dataset type; never given twice. */
   readonly nextId: number;
+  /** Paths with fields of the datasets of types that were defined with one, by name of the type. */
+  readonly templates: Readonly<Record<string, string>>;
 }
 
 /** The version of the tables; undefined where there are none. Other errors pass. */
@@ -52,7 +55,21 @@ export async function readHead(database: SharedDatabase, where: string): Promise
     layout: Number(values.get('layout') ?? 0),
     fields: readFieldNames(values.get('fields') ?? '{}'),
     nextId: Number(values.get('next-id') ?? 1),
+    templates: readTemplates(values.get('templates') ?? '{}', where),
   };
+}
+
+function readTemplates(text: string, where: string): Readonly<Record<string, string>> {
+  try {
+    return z.record(z.string(), z.string()).parse(JSON.parse(text));
+  } catch (cause) {
+    throw new ButlerfsError('corrupt-repository', {
+      what: 'the templates of dataset types',
+      where,
+      why: 'they are of another form',
+      cause,
+    });
+  }
 }
 
 export function checkVersion(version: number, where: string): void {

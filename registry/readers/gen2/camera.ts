@@ -15,20 +15,27 @@
  *         validity: [ccd, filter]             # looked up in the calibration registry by these
  *       calexp: {path: "..."}                 # of a type that is there already what is given is changed
  *       icSrc: null                           # left out
+ *     datasetTypes: ...                       # definitions, which change nothing that is there (../../definitions/file.ts)
+ *     locations: ...
  */
 
-import { LineCounter, isNode, parseDocument } from 'yaml';
-import type { Document } from 'yaml';
 import { z } from 'zod';
 import { ButlerfsError } from '../../../common/errors.js';
 import { didYouMean, nearestNames } from '../../../common/nearest.js';
 import { namesShape } from '../../names.js';
+import type { DefinitionSet, TypeDefinition } from '../../definitions/contract.js';
+import { definitionFields, definitionKeys, definitionSet } from '../../definitions/file.js';
+import { asDefinitionFault, nameClash, resolveDefinition } from '../../definitions/resolve.js';
+import { TemplateFault } from '../../definitions/template.js';
 import { parseUniverse } from '../../universe.js';
+import { readValidatedYaml } from '../../validated-yaml.js';
+import type { FileText, ValidatedFile } from '../../validated-yaml.js';
 import { hsc } from './cameras/hsc.js';
 import type { Camera, FieldName, Template } from './contract.js';
+import { refuseSharedPaths, shownTemplate, templateOfDefinition } from './definitions.js';
 import { dimensionsOfFields, fieldOf } from './fields.js';
 import { compileTemplates } from './matcher.js';
-import { compileTemplate, TemplateFault } from './template.js';
+import { compileTemplate } from './template.js';
 import { gen2Universe } from './universe.js';
 
 const templateSchema = z.strictObject({
@@ -54,6 +61,7 @@ const fileSchema = z.strictObject({
     .record(z.string().regex(/^[A-Za-z_][\w.-]*$/, 'a dataset type is letters, digits, _, . and -'), templateSchema.nullable())
     .optional(),
   ...namesShape,
+  ...definitionKeys,
 });
 
 /** The form of a template file. */
@@ -66,21 +74,20 @@ export function cameraOfMapper(mapper: string): string | undefined {
   return /\b(hsc|subaru)\b|HscMapper/i.test(mapper) ? 'HSC' : undefined;
 }
 
-/** A template file as it was read. */
-export interface TemplateText {
-  readonly text: string;
-  /** In messages. */
-  readonly where: string;
-}
-
 /**
  * The camera that `base` names, with what the files change of it, one after the other. Throws `configuration` with the line for a file that is not understood,
- * for a template that nothing can be found by, and where two types share one path; `unsupported-repository` where there is no camera to begin with.
+ * for a template that nothing can be found by, and where two types share one path; `unsupported-repository` where there is no camera to begin with. `definitions` are
+ * those of the user, beside those of the files.
  */
-export function readCamera(base: string | undefined, files: readonly TemplateText[], repository: string): Camera {
-  const parsed = files.map(parseFile);
-  const wanted = parsed.findLast(({ file }) => file.camera !== undefined)?.file.camera ?? base;
-  if (wanted === undefined && !parsed.some(({ file }) => file.templates !== undefined)) {
+export function readCamera(
+  base: string | undefined,
+  files: readonly FileText[],
+  repository: string,
+  definitions: readonly DefinitionSet[] = [],
+): Camera {
+  const parsed = files.map((file) => readValidatedYaml(file, fileSchema, knownKeys));
+  const wanted = parsed.findLast(({ value }) => value.camera !== undefined)?.value.camera ?? base;
+  if (wanted === undefined && !parsed.some(({ value }) => value.templates !== undefined)) {
     throw new ButlerfsError('unsupported-repository', {
       what: `the camera of ${repository}`,
       why: `its _mapper is of none that is known (${Object.keys(cameras).join(', ')})`,
@@ -95,8 +102,12 @@ export function readCamera(base: string | undefined, files: readonly TemplateTex
       advice: didYouMean(nearestNames(wanted!, Object.keys(cameras))) ?? `the cameras are ${Object.keys(cameras).join(', ')}`,
     });
   }
-  let camera = apply(emptyCamera, { file: start, where: `camera ${wanted ?? ''}`, lineOf: () => undefined });
+  let camera = apply(emptyCamera, { value: start, where: `camera ${wanted ?? ''}` });
   for (const one of parsed) camera = apply(camera, one);
+  const own = parsed.map(({ value: { datasetTypes }, where, lineOf }) =>
+    definitionSet({ datasetTypes }, (path) => `${where}:${lineOf(path)}`),
+  );
+  camera = define(camera, [...own, ...definitions]);
   compileTemplates(camera, parsed.at(-1)?.where ?? repository);
   return camera;
 }
@@ -108,61 +119,23 @@ const emptyCamera: Camera = {
   skymap: { name: 'unknown', columns: 1, rows: 1, tracts: 1 },
   filters: {},
   templates: {},
+  locations: [],
 };
 
-interface ParsedFile {
-  readonly file: CameraFile;
-  readonly where: string;
-  /** Of the innermost part of a path that the file has. */
-  readonly lineOf: (path: readonly PropertyKey[]) => number | undefined;
+function knownKeys([section]: readonly PropertyKey[]): readonly string[] {
+  if (section === 'templates') return Object.keys(templateSchema.shape);
+  return section === 'datasetTypes' ? definitionFields : Object.keys(fileSchema.shape);
 }
 
-function parseFile({ text, where }: TemplateText): ParsedFile {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const [syntax] = document.errors;
-  if (syntax !== undefined) {
-    const why = syntax.code.toLowerCase().replaceAll('_', ' ');
-    throw new ButlerfsError('configuration', { what: `${where}:${lines.linePos(syntax.pos[0]).line}`, why });
-  }
-  const lineOf = (path: readonly PropertyKey[]): number => lineIn(document, lines, path);
-  let raw: unknown;
-  try {
-    raw = document.toJS({ maxAliasCount: 100 }) ?? {};
-  } catch (cause) {
-    throw new ButlerfsError('configuration', { what: where, why: 'its YAML cannot be resolved', cause });
-  }
-  const result = fileSchema.safeParse(raw);
-  if (result.success) return { file: result.data, where, lineOf };
-  const { issues } = result.error;
-  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
-  if (issue.code === 'unrecognized_keys') {
-    const key = issue.keys[0]!;
-    const known = Object.keys(issue.path[0] === 'templates' ? templateSchema.shape : fileSchema.shape);
-    throw new ButlerfsError('configuration', {
-      what: `${where}:${lineOf([...issue.path, key])}`,
-      why: `unknown key '${[...issue.path, key].join('.')}'`,
-      advice: didYouMean(nearestNames(key, known, 1)) ?? `known here: ${known.join(', ')}`,
-    });
-  }
-  const why = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
-  throw new ButlerfsError('configuration', { what: `${where}:${lineOf(issue.path)}`, why: `'${issue.path.join('.')}': ${why}` });
-}
+type AppliedFile = Pick<ValidatedFile<CameraFile>, 'value' | 'where'> & Partial<Pick<ValidatedFile<CameraFile>, 'lineOf'>>;
 
-function lineIn(document: Document, lines: LineCounter, path: readonly PropertyKey[]): number {
-  for (let length = path.length; length > 0; length--) {
-    const node = document.getIn(path.slice(0, length), true);
-    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
-  }
-  return 1;
-}
-
-function apply(camera: Camera, { file, where, lineOf }: ParsedFile): Camera {
-  const { instrument, skymap, detectors, filters, templates = {} } = file;
+function apply(camera: Camera, { value, where, lineOf }: AppliedFile): Camera {
+  const { instrument, skymap, detectors, filters, templates = {}, locations = {} } = value;
+  const placeOf = (path: readonly string[]): string => (lineOf === undefined ? where : `${where}:${lineOf(path)}`);
   const all: Record<string, Template> = { ...camera.templates };
   for (const [type, given] of Object.entries(templates)) {
-    const line = lineOf(['templates', type]);
-    const place = `${line === undefined ? where : `${where}:${line}`}, template '${type}'`;
+    const at = placeOf(['templates', type]);
+    const place = `${at}, template '${type}'`;
     if (given === null) {
       if (all[type] === undefined) {
         const advice = didYouMean(nearestNames(type, Object.keys(all)));
@@ -170,7 +143,7 @@ function apply(camera: Camera, { file, where, lineOf }: ParsedFile): Camera {
       }
       // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
       delete all[type];
-    } else all[type] = checked(templateOf(type, given, all[type], place), place);
+    } else all[type] = checked({ ...templateOf(type, given, all[type], place), where: at }, place);
   }
   return {
     instrument: instrument ?? camera.instrument,
@@ -179,7 +152,51 @@ function apply(camera: Camera, { file, where, lineOf }: ParsedFile): Camera {
     detectorMaximum: detectors === undefined ? camera.detectorMaximum : (detectors.maximum ?? 0),
     filters: { ...camera.filters, ...filters },
     templates: all,
+    locations: [
+      ...camera.locations,
+      ...Object.entries(locations).map(([location, path]) => ({ name: location, path, where: placeOf(['locations', location]) })),
+    ],
   };
+}
+
+/** Adds what users defined, one after the other, each compared with all that is there. */
+function define(camera: Camera, sets: readonly DefinitionSet[]): Camera {
+  const locations = [...camera.locations, ...sets.flatMap((set) => set.locations)];
+  let defined: Camera = { ...camera, locations };
+  for (const definition of sets.flatMap((set) => set.definitions)) {
+    const template = definedTemplate(definition, defined);
+    if (template === undefined) continue;
+    if (checkClash(template, defined, definition.storageClass !== undefined)) continue;
+    defined = { ...defined, templates: { ...defined.templates, [template.type]: template } };
+  }
+  return defined;
+}
+
+/** The template of a definition; undefined for one of the user's that does not fit here. Throws `configuration` for any other. */
+export function definedTemplate(definition: TypeDefinition, { locations }: Pick<Camera, 'locations'>): Template | undefined {
+  try {
+    return checked(
+      templateOfDefinition(resolveDefinition(definition, locations)),
+      `${definition.where}, dataset type '${definition.name}'`,
+    );
+  } catch (error) {
+    const fault = asDefinitionFault(definition, error);
+    if (definition.isGeneral === true && fault instanceof ButlerfsError) return undefined;
+    throw fault;
+  }
+}
+
+/** Whether the camera has the same type already. Throws `configuration`, showing both, for another one of its name, and for one that shares files with it. */
+export function checkClash(template: Template, { templates }: Pick<Camera, 'templates'>, hasStorageClass = true): boolean {
+  const same = Object.hasOwn(templates, template.type) ? templates[template.type]! : undefined;
+  if (same !== undefined) {
+    const factsOf = ({ path, root, dimensions, storageClass }: Template): string =>
+      JSON.stringify([path, root, universe.group(dimensions).required, hasStorageClass ? storageClass : '']);
+    if (factsOf(same) === factsOf(template)) return true;
+    throw nameClash(shownTemplate(same), shownTemplate(template));
+  }
+  for (const other of Object.values(templates)) refuseSharedPaths(other, template);
+  return false;
 }
 
 function templateOf(type: string, given: z.infer<typeof templateSchema>, before: Template | undefined, place: string): Template {

@@ -4,6 +4,7 @@
  */
 
 import type { DataIdValue, DimensionName } from '../../contract.js';
+import type { NamedLocation } from '../../definitions/contract.js';
 
 /** A key of a Gen2 data ID, as templates write it: `%(ccd)03d`. */
 export type FieldName =
@@ -12,8 +13,8 @@ export type FieldName =
 /** Values of Gen2 keys, in the form that they have in registries: `patch` is `x,y`, dates are texts. */
 export type FieldValues = Readonly<Partial<Record<FieldName, DataIdValue>>>;
 
-/** Which directory a template's paths begin in: the repository's own, or the one with its calibrations. */
-export type TemplateRoot = 'repository' | 'calibrations';
+/** Which directory a template's paths begin in: that of each repository, of each that is a rerun, or the one with its calibrations. */
+export type TemplateRoot = 'repository' | 'rerun' | 'calibrations';
 
 /** Where the files of one dataset type are. */
 export interface Template {
@@ -26,6 +27,10 @@ export interface Template {
   readonly storageClass: string;
   /** Of a type with ranges of validity: the keys that its rows in the calibration registry are looked up by, beside the date. */
   readonly validity?: readonly ('ccd' | 'filter')[] | undefined;
+  /** Where it stands, for messages: `camera HSC`, `butlerfs.yaml:3`. */
+  readonly where?: string | undefined;
+  /** Of one that a user defined: the path in the user's own words. */
+  readonly written?: string | undefined;
 }
 
 /** A camera with the layout of its repositories: data, of which users may change any part. */
@@ -41,6 +46,8 @@ export interface Camera {
   readonly filters: Readonly<Record<string, string>>;
   /** By dataset type. */
   readonly templates: Readonly<Record<string, Template>>;
+  /** Beginnings of paths that definitions may name. */
+  readonly locations: readonly NamedLocation[];
 }
 
 /** One repository of a stack: the root, a rerun, or a parent. Plain data: it travels to a thread. */

@@ -86,8 +86,9 @@ export class RepositoryLayout {
   #repositoryAt(path: string): LocatedDirectory | undefined {
     const repository = this.#repositories.get(path);
     if (repository === undefined) return undefined;
-    const own: Branch = { root: 'repository', base: path, place: this.#matcher.start('repository') };
-    return { path, repository, branches: this.#calibrations.has(path) ? [own, this.#calibrationsAt(path)] : [own] };
+    const starting = (root: TemplateRoot): Branch => ({ root, base: path, place: this.#matcher.start(root) });
+    const branches = path.startsWith(`${rerunDirectory}/`) ? [starting('rerun'), starting('repository')] : [starting('repository')];
+    return { path, repository, branches: this.#calibrations.has(path) ? [...branches, this.#calibrationsAt(path)] : branches };
   }
 
   #calibrationsAt(base: string): Branch {

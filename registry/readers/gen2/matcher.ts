@@ -52,7 +52,7 @@ interface Reached {
  */
 export function compileTemplates({ templates }: Pick<Camera, 'templates'>, where?: string): TemplateMatcher {
   const compiled = new Map<string, CompiledTemplate>();
-  const roots: Record<TemplateRoot, Node> = { repository: emptyNode(), calibrations: emptyNode() };
+  const roots: Record<TemplateRoot, Node> = { repository: emptyNode(), rerun: emptyNode(), calibrations: emptyNode() };
   for (const template of Object.values(templates)) {
     const one = compileTemplate(template);
     compiled.set(template.type, one);

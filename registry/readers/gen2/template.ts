@@ -3,6 +3,7 @@
 import type { DataIdValue } from '../../contract.js';
 import type { FieldName, FieldValues, Template } from './contract.js';
 import { fieldNames, fieldShape, isFieldName } from './fields.js';
+import { integerSource, literalSource, TemplateFault } from '../../definitions/template.js';
 import { didYouMean, nearestNames } from '../../../common/nearest.js';
 
 interface Literal {
@@ -37,16 +38,6 @@ export interface CompiledTemplate {
   readonly fields: readonly FieldName[];
   /** Path of a dataset, relative to the root that the template names; undefined where a field of it is missing. */
   format(fields: FieldValues): string | undefined;
-}
-
-/** Why a text is no template: for the message of whoever read it. */
-export class TemplateFault extends Error {
-  readonly advice: string | undefined;
-
-  constructor(message: string, advice?: string) {
-    super(message);
-    this.advice = advice;
-  }
 }
 
 const fieldSyntax = /%\(([^)]*)\)(?:(0?)(\d*))([a-z])|%/g;
@@ -99,7 +90,7 @@ function parsePieces(text: string): Piece[] {
 
 function compileComponent(pieces: readonly Piece[]): ComponentPattern {
   const fields = pieces.filter((piece) => 'field' in piece);
-  const source = pieces.map((piece) => ('text' in piece ? escaped(piece.text) : `(${fieldSource(piece)})`)).join('');
+  const source = pieces.map((piece) => ('text' in piece ? literalSource(piece.text) : `(${fieldSource(piece)})`)).join('');
   const first = pieces[0];
   const prefix = first !== undefined && 'text' in first ? first.text : '';
   const common = {
@@ -129,14 +120,9 @@ function compileComponent(pieces: readonly Piece[]): ComponentPattern {
   };
 }
 
-/** Each number has one text: zeros stand before it up to the width, and no more. */
 function fieldSource({ field, width }: Field): string {
-  if (width < 2) return fieldShape(field).pattern;
-  return width === 15 ? '\\d{15}' : `\\d{${width}}|[1-9]\\d{${width},14}`;
-}
-
-function escaped(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+  const { type, pattern } = fieldShape(field);
+  return type === 'int' ? integerSource(width) : pattern;
 }
 
 function formatPath(components: readonly (readonly Piece[])[], values: FieldValues): string | undefined {

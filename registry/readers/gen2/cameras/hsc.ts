@@ -48,6 +48,15 @@ export const hsc: CameraFile = {
     NB1010: 'N1010',
     IB0945: 'I945',
   },
+  locations: {
+    rerun: 'rerun/{rerun}',
+    calib: 'CALIB',
+    corr,
+    output,
+    warp: coaddPatch,
+    coadd: results,
+    merged,
+  },
   templates: {
     raw: { path: `%(field)s/%(dateObs)s/%(pointing)05d/%(filter)s/HSC-${ccd}.fits`, dimensions: exposure, 'storage-class': 'ExposureU' },
     postISRCCD: { path: 'postISRCCD/v%(visit)07d-f%(filter)s/c%(ccd)03d.fits', dimensions: visit, 'storage-class': 'ExposureF' },
