@@ -9,7 +9,7 @@
  * the kinds beside `union` and `intersection` answer is exact otherwise; those two say what they leave open.
  */
 
-import type { LonLat, UnitVector } from '../vector.js';
+import type { UnitVector } from '../vector.js';
 
 export type RegionKind = 'polygon' | 'circle' | 'box' | 'ellipse' | 'union' | 'intersection';
 
@@ -59,6 +59,8 @@ export interface Region {
   boundingBox(): LonLatBounds;
   /** Throws `unsupported` for a union or an intersection whose members overlap in part. */
   area(): number;
+  /** The bytes in which LSST sphgeom writes it (codec.ts). */
+  encode(): Uint8Array;
   /** Every pixel that the region may touch. See {@link Pixelisation.envelope}. */
   envelope(pixelisation: Pixelisation, maxRanges?: number): PixelRanges;
   /** Pixels that lie in the region. See {@link Pixelisation.interior}. */
@@ -80,10 +82,8 @@ export interface Pixelisation {
   readonly universe: readonly [first: number, end: number];
   /** The pixel of a direction of any length but 0. */
   index(direction: UnitVector): number;
-  /** Unit vectors round the pixel, counterclockwise as seen from outside. Throws `invalid-value` for an index that is none. */
-  vertices(index: number): readonly UnitVector[];
-  /** The middle of a pixel. */
-  center(index: number): LonLat;
+  /** The convex polygon of a pixel. Throws `invalid-value` for an index that is none. */
+  pixel(index: number): Region;
   /**
    * Every pixel that the region may touch: all that it does touch are among them. With `maxRanges` (1 or more), no more ranges than that, filled up with
    * pixels of which they have most to spare.
