@@ -73,14 +73,20 @@ export function length(vector: Vector): number {
   return Math.sqrt(dot(vector, vector));
 }
 
-/** Throws RangeError for a vector of length 0 and one that is not finite: they have no direction. */
-export function normalize(vector: Vector): UnitVector {
-  const norm = length(vector);
-  if (norm > 1e-150 && norm < 1e150) return [vector[0] / norm, vector[1] / norm, vector[2] / norm];
-  const largest = Math.max(Math.abs(vector[0]), Math.abs(vector[1]), Math.abs(vector[2]));
-  if (!(largest > 0 && largest < Infinity)) throw new RangeError(`(${vector.join(', ')}) has no direction`);
-  // Squares of what is very large or very small would be lost.
-  return normalize([vector[0] / largest, vector[1] / largest, vector[2] / largest]);
+/**
+ * Throws RangeError for a vector of length 0 and one that is not finite: they have no direction. It divides by the largest coordinate first, as sphgeom does: so results
+ * are the same to the last bit, and nothing is lost to overflow or underflow.
+ */
+export function normalize([x, y, z]: Vector): UnitVector {
+  const [ax, ay, az] = [Math.abs(x), Math.abs(y), Math.abs(z)];
+  const largest = Math.max(ax, ay, az);
+  if (!(largest > 0 && largest < Infinity)) throw new RangeError(`(${x}, ${y}, ${z}) has no direction`);
+  const [u, v, w] = [x / largest, y / largest, z / largest];
+  // The largest is 1 exactly, and added last.
+  const [uu, vv, ww] = [u * u, v * v, w * w];
+  const squared = ax === largest ? 1 + (vv + ww) : ay === largest ? 1 + (uu + ww) : 1 + (uu + vv);
+  const norm = Math.sqrt(squared);
+  return [u / norm, v / norm, w / norm];
 }
 
 /** The angle between two vectors of any length but 0, in [0, pi]; accurate for the smallest angles and for the largest. */
