@@ -116,16 +116,6 @@ export class Box extends AbstractRegion {
     return parts;
   }
 
-  /** Larger by an angle on all sides. */
-  dilated(angle: number): Box {
-    if (this.isEmpty) return this;
-    const [south, north] = [Math.max(-quarter, this.south - angle), Math.min(quarter, this.north + angle)];
-    const steepest = Math.cos(Math.max(Math.abs(south), Math.abs(north)));
-    const sideways = steepest > angle ? Math.asin(angle / steepest) + angle : Math.PI;
-    if (this.width + 2 * sideways >= tau) return new Box({ west: 0, east: tau, south, north });
-    return Box.of({ west: this.west - sideways, east: this.west + this.width + sideways, south, north });
-  }
-
   corners(): UnitVector[] {
     return [
       fromLonLat(this.west, this.south),

@@ -91,11 +91,11 @@ export class Ellipse extends AbstractRegion {
   static readonly full = new Ellipse(constant(2, [-1, -0, -0], [-0, -0, -1]));
 
   get isEmpty(): boolean {
-    return quarter + this.#shape.a < this.#shape.gamma;
+    return this.#shape.a < -quarter;
   }
 
   get isFull(): boolean {
-    return quarter - this.#shape.a <= this.#shape.gamma;
+    return this.#shape.a >= quarter;
   }
 
   get center(): UnitVector {

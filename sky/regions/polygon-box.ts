@@ -8,17 +8,18 @@ import type { ConvexPolygon } from './convex-polygon.js';
 
 const quarter = Math.PI / 2;
 
+/** What nearly touches is not certainly apart. */
+const nearness = 2 * angleError;
+
 /** Whether they have no point in common: neither has a corner of the other, and no sides meet. */
 export function isPolygonApartFromBox(polygon: ConvexPolygon, box: Box): boolean {
-  // What nearly touches is not certainly apart.
-  const wide = box.dilated(2 * angleError);
-  for (let index = 0; index < polygon.count; index++) if (wide.containsDirection(...polygon.vertex(index))) return false;
-  if (wide.corners().some((corner) => polygon.containsDirection(...corner))) return false;
+  for (let index = 0; index < polygon.count; index++) if (box.distanceTo(polygon.vertex(index)) <= nearness) return false;
+  if (box.corners().some((corner) => polygon.distanceTo(corner) <= nearness)) return false;
+  const parallels = [box.south - nearness, box.north + nearness].filter((latitude) => Math.abs(latitude) < quarter);
   for (let index = 0; index < polygon.count; index++) {
     const [from, to] = [polygon.vertex(index), polygon.vertex(index + 1)];
-    if (!wide.isAllRound && [wide.west, wide.east].some((longitude) => meetsMeridian(from, to, longitude, wide))) return false;
-    const parallels = [wide.south, wide.north].filter((latitude) => Math.abs(latitude) < quarter);
-    if (parallels.some((latitude) => meetsParallel(from, to, polygon.normal(index), latitude, wide))) return false;
+    if (!box.isAllRound && [box.west, box.east].some((longitude) => meetsMeridian(from, to, longitude, box))) return false;
+    if (parallels.some((latitude) => meetsParallel(from, to, polygon.normal(index), latitude, box))) return false;
   }
   return true;
 }

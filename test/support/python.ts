@@ -33,6 +33,11 @@ export function astropy(): string | undefined {
   return pythonWith('astropy', 'tests with astropy are left out: no python3 with astropy');
 }
 
+/** A Python interpreter with lsst-sphgeom, or undefined. */
+export function sphgeom(): string | undefined {
+  return pythonWith('lsst.sphgeom, numpy', 'tests with lsst-sphgeom are left out: no python3 with lsst-sphgeom');
+}
+
 /** Directory of the tools that make repositories with the real butler, or undefined. */
 export function sharedTools(): string | undefined {
   const data = sharedData();
