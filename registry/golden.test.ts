@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ButlerfsError } from '../common/errors.js';
-import { decodeConvexPolygon, htmTriangle, polygonsOverlap } from '../sky/convex-region.js';
+import { decodeRegionBase64 } from '../sky/regions/codec.js';
+import { HtmPixelisation } from '../sky/regions/htm.js';
 import { sharedData } from '../test/shared.js';
 import type { Catalogue, DataIdValue, DatasetRecord, DatasetRow, DatasetType } from './contract.js';
 import { catalogueOf, openRepository, temporaryDirectory } from './testing/repositories.js';
@@ -238,10 +239,11 @@ function parseGolden(file: string): Golden {
 
   it('relates patches and pixels on the sky', () => {
     const skymap = String(golden.datasets.find(([, dataId]) => dataId['skymap'] !== undefined)![1]['skymap']);
+    const htm7 = new HtmPixelisation(7);
     const all = new Set(golden.overlaps.patch_htm7.flatMap(([, , pixels]) => pixels));
     for (const [tract, patch, expected] of golden.overlaps.patch_htm7) {
-      const region = decodeConvexPolygon(String(catalogue.record('patch', { skymap, tract, patch })!['region']))!;
-      const pixels = [...all].filter((pixel) => polygonsOverlap(region, htmTriangle(7, pixel)!));
+      const region = decodeRegionBase64(String(catalogue.record('patch', { skymap, tract, patch })!['region']));
+      const pixels = [...all].filter((pixel) => htm7.pixel(pixel).intersects(region));
       expect([tract, patch, pixels.sort()]).toEqual([tract, patch, expected]);
     }
     expect(all.size).toBeGreaterThan(1);

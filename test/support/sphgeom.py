@@ -13,17 +13,20 @@ from lsst.sphgeom import Angle, AngleInterval, Box, Circle, ConvexPolygon, Ellip
 seed, pairs, envelopes, output = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 rng = np.random.default_rng(seed)
 TAU = 2 * np.pi
+EIGHTHS = np.arange(8) * TAU / 8
 
 
-def frame(center):
-    aside = np.cross(center, [0.0, 0.0, 1.0] if abs(center[2]) < 0.9 else [1.0, 0.0, 0.0])
-    aside /= np.linalg.norm(aside)
-    return aside, np.cross(center, aside)
-
-
-def offset(center, angle, direction):
-    aside, up = frame(center)
-    return np.cos(angle) * center + np.sin(angle) * (np.cos(direction) * aside + np.sin(direction) * up)
+def around(center, angles, directions):
+    """Points at these angles from a center, in these directions; a row each."""
+    x, y, z = (float(value) for value in center)
+    if abs(z) < 0.9:
+        aside = np.array([y, -x, 0.0]) / np.hypot(x, y)
+    else:
+        aside = np.array([0.0, z, -y]) / np.hypot(y, z)
+    a, b, c = (float(value) for value in aside)
+    up = np.array([y * c - z * b, z * a - x * c, x * b - y * a])
+    along = np.sin(angles)[:, None] * (np.cos(directions)[:, None] * aside + np.sin(directions)[:, None] * up)
+    return np.cos(angles)[:, None] * np.asarray(center) + along
 
 
 def unit(vector):
@@ -33,15 +36,14 @@ def unit(vector):
 def polygon(center, size):
     size = min(size, 1.4)
     count = int(rng.integers(3, 9))
-    corners = [offset(center, size * rng.uniform(0.3, 1), TAU * (k + rng.uniform(0, 0.8)) / count) for k in range(count)]
+    corners = around(center, size * rng.uniform(0.3, 1, count), TAU * (np.arange(count) + rng.uniform(0, 0.8, count)) / count)
     region = ConvexPolygon([unit(corner) for corner in corners])
-    middle = np.mean(corners, axis=0)
-    return region, [*corners, middle]
+    return region, [*corners, corners.mean(axis=0)]
 
 
 def circle(center, size):
     radius = size if rng.random() < 0.9 else np.pi - size
-    return Circle(unit(center), Angle(radius)), [center, *(offset(center, 0.9999 * radius, direction) for direction in np.arange(8) * TAU / 8)]
+    return Circle(unit(center), Angle(radius)), [center, *around(center, np.full(8, 0.9999 * radius), EIGHTHS)]
 
 
 def box(center, size):
@@ -75,7 +77,7 @@ def ellipse(center, size):
     cotangents = values[12], values[13]
     sign = 1 if values[9] <= 0 else -1
     points = [middle]
-    for angle in np.arange(8) * TAU / 8:
+    for angle in EIGHTHS:
         shrunk = 0.9999 if sign > 0 else 1.0001
         point = shrunk * (np.cos(angle) / cotangents[0] * major + np.sin(angle) / cotangents[1] * minor) + sign * middle
         points.append(point / np.linalg.norm(point))
@@ -109,7 +111,7 @@ with open(output, "wb") as file:
         size, center = size_of_region(), center_of_region()
         a, points_a = KINDS[rng.integers(4)](center, size)
         other = size * 10 ** rng.uniform(-1, 1) if rng.random() < 0.7 else size_of_region()
-        near = offset(center, min(np.pi, rng.uniform(0, 1.5) * (size + other)), rng.uniform(0, TAU))
+        near = around(center, np.array([min(np.pi, rng.uniform(0, 1.5) * (size + other))]), np.array([rng.uniform(0, TAU)]))[0]
         b, points_b = KINDS[rng.integers(4)](near, min(other, 1.5))
         relation = a.relate(b)
         bits = int(relation) & 7
