@@ -38,13 +38,14 @@ export class Circle extends AbstractRegion {
     return new Circle(center, squaredChord(openingAngle), openingAngle);
   }
 
-  static readonly empty = new Circle([1, 0, 0], -1, -1);
-  static readonly full = new Circle([1, 0, 0], 4, Math.PI);
+  static readonly empty = new Circle([0, 0, 1], -1, -1);
+  static readonly full = new Circle([0, 0, 1], 4, Math.PI);
 
   get isEmpty(): boolean {
     return this.squaredChordLength < 0;
   }
 
+  /** As sphgeom has it: from some 2e-8 short of pi on, where the chord no longer tells. */
   get isFull(): boolean {
     return this.squaredChordLength >= 4;
   }
@@ -75,7 +76,7 @@ export class Circle extends AbstractRegion {
   }
 
   boundingCircle(): BoundingCircle {
-    return { center: this.center, openingAngle: Math.min(Math.PI, this.openingAngle) };
+    return { center: this.center, openingAngle: this.isFull ? Math.PI : this.openingAngle };
   }
 
   boundingBox(): LonLatBounds {

@@ -1,0 +1,107 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fromLonLat, separation } from '../vector.js';
+import { Circle } from './circle.js';
+import type { Pixelisation } from './contract.js';
+import { HealpixPixelisation } from './healpix.js';
+import { HtmPixelisation } from './htm.js';
+import { intersectionOfRanges, rangesInclude, sizeOfRanges, unionOfRanges } from './pixel-ranges.js';
+import type { AnyRegion } from './relations.js';
+import { directions, placesIn, regions } from './testing.js';
+
+/** Of a level at which the region has some tens of pixels. */
+function fitting(region: AnyRegion, make: (level: number) => Pixelisation, deepest: number): Pixelisation {
+  const { openingAngle } = region.boundingCircle();
+  return make(Math.min(deepest, Math.max(0, Math.floor(Math.log2(4 / Math.max(1e-9, Math.min(openingAngle, Math.PI - openingAngle)))))));
+}
+
+describe.each<[string, (level: number) => Pixelisation, number]>([
+  ['HTM', (level) => new HtmPixelisation(level), 24],
+  ['HEALPix', (level) => new HealpixPixelisation(level), 17],
+])('%s', (kind, make, deepest) => {
+  it('has the pixel of every direction', () => {
+    fc.assert(
+      fc.property(directions, fc.integer({ min: 0, max: deepest }), (direction, level) => {
+        const pixelisation = make(level);
+        const index = pixelisation.index(direction);
+        const [first, end] = pixelisation.universe;
+        expect(Number.isSafeInteger(index) && index >= first && index < end).toBe(true);
+        // It is in the pixel above, and near or in its polygon.
+        if (level > 0) expect(make(level - 1).index(direction)).toBe(Math.floor(index / 4));
+        const { center, openingAngle } = pixelisation.pixel(index).boundingCircle();
+        expect(separation(center, direction)).toBeLessThan(1.1 * openingAngle + 1e-15);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('has envelopes that hold the region, and interiors that it holds', { timeout: 30_000 }, () => {
+    fc.assert(
+      fc.property(regions, (region) => {
+        const pixelisation = fitting(region, make, deepest);
+        const [envelope, interior] = [pixelisation.envelope(region), region.interior(pixelisation)];
+        expect(sizeOfRanges(intersectionOfRanges(envelope, interior))).toBe(sizeOfRanges(interior));
+        for (const place of placesIn(region)) {
+          const index = pixelisation.index(place);
+          if (region.contains(place)) expect(rangesInclude(envelope, index)).toBe(true);
+          else if (rangesInclude(interior, index)) expect(region.distanceTo(place)).toBeLessThan(1e-15);
+        }
+        const [fewer, fewerInside] = [pixelisation.envelope(region, 3), pixelisation.interior(region, 3)];
+        expect(Math.max(fewer.length, fewerInside.length)).toBeLessThanOrEqual(6);
+        expect(unionOfRanges([fewer, envelope])).toEqual(fewer);
+        expect(intersectionOfRanges(fewerInside, interior)).toEqual(fewerInside);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('has all of the sky, and nothing', () => {
+    const pixelisation = make(3);
+    expect(pixelisation.envelope(Circle.full)).toEqual(pixelisation.universe);
+    expect(pixelisation.interior(Circle.full)).toEqual(pixelisation.universe);
+    expect(pixelisation.envelope(Circle.empty)).toEqual([]);
+  });
+
+  it('refuses levels and indices that it has not', () => {
+    expect(() => make(deepest + 1)).toThrow(`levels are integers from 0 to ${deepest}`);
+    expect(() => make(0.5)).toThrow('levels are integers');
+    const pixelisation = make(2);
+    for (const index of [pixelisation.universe[1], -1, NaN, pixelisation.universe[0] + 0.5]) {
+      expect(() => pixelisation.pixel(index)).toThrow(`of ${kind.toLowerCase()}2`);
+    }
+  });
+
+  it('has few ranges of a large region at a fine level in no time', { timeout: 5000 }, () => {
+    const envelope = make(deepest).envelope(Circle.around(fromLonLat(1, 0.3), 0.5), 50);
+    expect(envelope.length).toBeLessThanOrEqual(100);
+    expect(sizeOfRanges(envelope) / (make(deepest).universe[1] - make(deepest).universe[0])).toBeLessThan(0.1);
+  });
+});
+
+describe('triangles of HTM', () => {
+  it('are in the interior and the envelope of the triangle they are cut from', () => {
+    const [coarse, fine] = [new HtmPixelisation(4), new HtmPixelisation(6)];
+    const triangle = coarse.pixel(3000);
+    const children = [3000 * 16, 3001 * 16] as const;
+    expect(intersectionOfRanges(fine.envelope(triangle), children)).toEqual(children);
+    expect(intersectionOfRanges(fine.interior(triangle), children)).toEqual(fine.interior(triangle));
+  });
+});
+
+describe('pixels of HEALPix', () => {
+  it('have the indices of Górski et al.', () => {
+    expect([0.1, Math.PI / 2 + 0.1, 4].map((longitude) => new HealpixPixelisation(0).index(fromLonLat(longitude, 1.2)))).toEqual([0, 1, 2]);
+    expect([0, 1.6, 3.2, 4.8].map((longitude) => new HealpixPixelisation(0).index(fromLonLat(longitude, 0)))).toEqual([4, 5, 6, 7]);
+    expect(new HealpixPixelisation(17).index([0, 0, -1])).toBe(8 * 4 ** 17);
+  });
+
+  it('have the same area, by their outlines', () => {
+    const pixelisation = new HealpixPixelisation(6);
+    for (const index of [0, 1000, 20_000, 49_151]) {
+      const center = pixelisation.center(index);
+      expect(pixelisation.index(center)).toBe(index);
+      expect(pixelisation.pixel(index).contains(center)).toBe(true);
+      expect((pixelisation.pixel(index).area() / (4 * Math.PI)) * 12 * 4 ** 6).toBeCloseTo(1, 1);
+    }
+  });
+});
