@@ -44,6 +44,11 @@ function bitsOf(a: AnyRegion, b: AnyRegion): number {
   return (disjoint ? DISJOINT : 0) | (contains ? CONTAINS : 0) | (within ? WITHIN : 0);
 }
 
+/** Boxes that both reach a pole meet there; sphgeom looks at their longitudes alone. */
+function meetAtPole(a: AnyRegion, b: AnyRegion): boolean {
+  return a.kind === 'box' && b.kind === 'box' && [-1, 1].some((z) => a.contains([0, 0, z]) && b.contains([0, 0, z]));
+}
+
 function told({ regions: [a, b], relation, refuted }: Pair): string {
   return `${a.kind} ${encodeRegionHex(a)}, ${b.kind} ${encodeRegionHex(b)}: ${bitsOf(a, b)}, sphgeom ${relation}, refuted ${refuted}`;
 }
@@ -96,7 +101,8 @@ function read(data: Buffer): { pairs: Pair[]; pixels: Pixels[] } {
     () => {
       const wrong = pairs.filter((pair) => {
         const bits = bitsOf(...pair.regions);
-        return (pair.relation & ~bits) !== 0 || (bits & pair.refuted) !== 0;
+        const certain = meetAtPole(...pair.regions) ? pair.relation & ~DISJOINT : pair.relation;
+        return (certain & ~bits) !== 0 || (bits & pair.refuted) !== 0;
       });
       expect(wrong.map(told).slice(0, 5)).toEqual([]);
       // It must have been put to the test.

@@ -138,7 +138,10 @@ function circleTest(circle: Circle): TrixelTest {
     return isAround;
   }
 
-  return (triangle, offset) => {
+  return (triangle, offset, size) => {
+    const reach = radius + size;
+    const nearness = ox * triangle[offset]! + oy * triangle[offset + 1]! + oz * triangle[offset + 2]!;
+    if (reach < Math.PI && nearness < Math.cos(reach) - angleError) return isLarge ? INSIDE : OUTSIDE;
     const [a, b, c] = [squaredChord(triangle, offset), squaredChord(triangle, offset + 3), squaredChord(triangle, offset + 6)];
     const isWithin = a < least && b < least && c < least;
     const isClear = a > most && b > most && c > most;
