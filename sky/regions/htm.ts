@@ -42,6 +42,8 @@ const roots: readonly Triangle[] = [
   [y!, z!, x!],
 ];
 
+const rootCoordinates = roots.map((root) => Float64Array.from(root.flat()));
+
 /** Radians that no two points of a triangle of a level are farther apart than: the longest edges are 90, 60, 33.6 degrees, and then nearly halved at each level. */
 const sizes = Array.from({ length: deepestHtmLevel + 1 }, (_, level) => Math.min(Math.PI / 2, 2.6 / 2 ** level));
 
@@ -92,7 +94,7 @@ export class HtmPixelisation extends AbstractPixelisation {
 
   protected gather(region: SimpleRegion, gatherer: RangeGatherer, isInterior: boolean): void {
     const descent = new Descent(trixelTest(region), gatherer, isInterior);
-    roots.forEach((root, number) => {
+    rootCoordinates.forEach((root, number) => {
       descent.start(root, number + 8);
     });
   }
@@ -112,8 +114,8 @@ class Descent {
     this.#isInterior = isInterior;
   }
 
-  start(root: Triangle, index: number): void {
-    this.#triangles.set(root.flat());
+  start(root: Float64Array, index: number): void {
+    this.#triangles.set(root);
     this.#visit(index, 0, UNKNOWN);
   }
 
