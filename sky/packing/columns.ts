@@ -10,9 +10,12 @@ import { ButlerfsError } from '../../common/errors.js';
 import type { Column, Columns, LabelColumn } from './contract.js';
 import type { Field } from './plan.js';
 import { misfit } from './values.js';
+import type { Coding } from './values.js';
 
-const chunkRows = 4096;
+const chunkRows = 2048;
 const two32 = 2 ** 32;
+/** Multiplying by a power of two is exact, and quicker than dividing. */
+const perTwo32 = 2 ** -32;
 const two53 = 2 ** 53;
 
 /** How many low bits the first field takes by itself; 0 where it is no power of two. */
@@ -23,61 +26,100 @@ function lowBits(fields: readonly Field[]): number {
   return next === 1n << BigInt(bits) && BigInt(size) === next ? bits : 0;
 }
 
-/** Rows from `from` to below `to` of values of one key, as codes, in `codes`. Throws `invalid-value` for the first that has none. */
-type Reader = (codes: Float64Array, from: number, to: number) => void;
+/**
+ * Adds `weight` times the codes of the rows from `from` to below `to` to `rest`, of which the first is the row `from`. Returns the largest sum. Throws
+ * `invalid-value` for the first row whose value has no code.
+ */
+type Adder = (rest: Float64Array, weight: number, from: number, to: number) => number;
 
 /** Reads any column of a field. */
-function readerOf({ key, coding }: Field, column: Column): Reader {
-  const { size } = coding;
-  if ('codes' in column) return labelReader(key, column, coding);
-  if (coding.labels !== undefined)
+function adderOf(field: Field, column: Column): Adder {
+  const { key, coding } = field;
+  if ('codes' in column) return (rest, weight, from, to) => addLabels(rest, weight, from, to, field, column);
+  if (coding.labels !== undefined) {
     throw new ButlerfsError('invalid-value', { what: `column ${key}`, why: `its values are integers, and ${key} is ${coding.range}` });
+  }
   if (coding.table !== undefined) {
     const codes = new Map(Array.from(coding.table, (value, code) => [value, code]));
-    return (target, from, to) => {
-      for (let row = from; row < to; row++) {
-        const code = codes.get(Number(column[row]!));
-        if (code === undefined) throw misfit(key, column[row]!, coding, `row ${row}`);
-        target[row - from] = code;
-      }
-    };
+    return (rest, weight, from, to) => addTabled(rest, weight, from, to, field, column, codes);
   }
-  const check = (most: number, from: number, to: number): void => {
-    if (most < size) return;
-    for (let row = from; row < to; row++) if (Number(column[row]!) >= size) throw misfit(key, column[row]!, coding, `row ${row}`);
-  };
-  if (column instanceof Uint32Array) {
-    return (target, from, to) => {
-      let most = 0;
-      for (let row = from; row < to; row++) {
-        const value = column[row]!;
-        if (value > most) most = value;
-        target[row - from] = value;
-      }
-      check(most, from, to);
-    };
-  }
+  if (column instanceof Uint32Array) return (rest, weight, from, to) => addWords(rest, weight, from, to, field, column);
   const lanes = lanesOf(column);
-  return (target, from, to) => {
-    let most = 0;
-    for (let row = from; row < to; row++) {
-      const value = lanes[2 * row + 1]! * two32 + lanes[2 * row]!;
-      if (value > most) most = value;
-      target[row - from] = value;
-    }
-    check(most, from, to);
-  };
+  return (rest, weight, from, to) => addLanes(rest, weight, from, to, field, lanes);
 }
 
-function labelReader(key: string, { codes, labels }: LabelColumn, coding: Field['coding']): Reader {
+function addWords(rest: Float64Array, weight: number, from: number, to: number, { key, coding }: Field, column: Uint32Array): number {
+  const { size } = coding;
+  let [most, largest] = [0, 0];
+  for (let row = from; row < to; row++) {
+    const value = column[row]!;
+    if (value > largest) largest = value;
+    const sum = rest[row - from]! + value * weight;
+    rest[row - from] = sum;
+    if (sum > most) most = sum;
+  }
+  if (largest >= size) throwMisfit(key, coding, column, from, to);
+  return most;
+}
+
+function addLanes(rest: Float64Array, weight: number, from: number, to: number, { key, coding }: Field, lanes: Uint32Array): number {
+  const { size } = coding;
+  let [most, largest] = [0, 0];
+  for (let row = from; row < to; row++) {
+    const value = lanes[2 * row + 1]! * two32 + lanes[2 * row]!;
+    if (value > largest) largest = value;
+    const sum = rest[row - from]! + value * weight;
+    rest[row - from] = sum;
+    if (sum > most) most = sum;
+  }
+  if (largest >= size) throwMisfit(key, coding, new BigUint64Array(lanes.buffer, lanes.byteOffset, lanes.length / 2), from, to);
+  return most;
+}
+
+function throwMisfit(key: string, coding: Coding, column: Uint32Array | BigUint64Array, from: number, to: number): void {
+  for (let row = from; row < to; row++) {
+    if (BigInt(column[row]!) >= BigInt(coding.size)) throw misfit(key, column[row]!, coding, `row ${row}`);
+  }
+}
+
+function addTabled(
+  rest: Float64Array,
+  weight: number,
+  from: number,
+  to: number,
+  { key, coding }: Field,
+  column: Uint32Array | BigUint64Array,
+  codes: ReadonlyMap<number, number>,
+): number {
+  let most = 0;
+  for (let row = from; row < to; row++) {
+    const code = codes.get(Number(column[row]!));
+    if (code === undefined) throw misfit(key, column[row]!, coding, `row ${row}`);
+    const sum = rest[row - from]! + code * weight;
+    rest[row - from] = sum;
+    if (sum > most) most = sum;
+  }
+  return most;
+}
+
+function addLabels(
+  rest: Float64Array,
+  weight: number,
+  from: number,
+  to: number,
+  { key, coding }: Field,
+  { codes, labels }: LabelColumn,
+): number {
   const numbers = labels.map((label) => coding.encode(label));
-  return (target, from, to) => {
-    for (let row = from; row < to; row++) {
-      const code = numbers[codes[row]!];
-      if (code === undefined) throw misfit(key, labels[codes[row]!] ?? '', coding, `row ${row}`);
-      target[row - from] = code;
-    }
-  };
+  let most = 0;
+  for (let row = from; row < to; row++) {
+    const code = numbers[codes[row]!];
+    if (code === undefined) throw misfit(key, labels[codes[row]!] ?? '', coding, `row ${row}`);
+    const sum = rest[row - from]! + code * weight;
+    rest[row - from] = sum;
+    if (sum > most) most = sum;
+  }
+  return most;
 }
 
 function lanesOf(column: BigUint64Array): Uint32Array {
@@ -101,48 +143,40 @@ export function packRows(fields: readonly Field[], columns: Columns): BigUint64A
   const low = lowBits(fields);
   const unit = low === 0 ? 1n : 1n << BigInt(low);
   const summed = low === 0 ? fields : fields.slice(1);
-  const readers = fields.map((field) => readerOf(field, columns[field.key]!));
-  const weights = summed.map(({ weight }) => Number(weight / unit));
-  const codes = fields.map(() => new Float64Array(chunkRows));
+  const adders = fields.map((field) => adderOf(field, columns[field.key]!));
+  const terms = summed.map((field) => ({ add: adders[fields.indexOf(field)]!, weight: Number(field.weight / unit) }));
   const rest = new Float64Array(chunkRows);
+  const lowest = new Float64Array(chunkRows);
   for (let from = 0; from < rows; from += chunkRows) {
-    const count = Math.min(chunkRows, rows - from);
-    readers.forEach((read, index) => {
-      read(codes[index]!, from, from + count);
-    });
+    const to = Math.min(from + chunkRows, rows);
     rest.fill(0);
     let most = 0;
-    weights.forEach((weight, index) => {
-      most = addWeighted(rest, codes[index + fields.length - summed.length]!, weight, count);
-    });
-    if (most >= two53) packExactly(fields, codes, packed, from, count);
-    else if (low === 0) joinWhole(rest, lanes, from, count);
-    else joinLow(rest, codes[0]!, low, lanes, from, count);
+    for (const { add, weight } of terms) most = add(rest, weight, from, to);
+    if (low > 0) {
+      lowest.fill(0);
+      adders[0]!(lowest, 1, from, to);
+    }
+    if (most >= two53) packExactly(fields, adders, packed, from, to);
+    else if (low === 0) joinWhole(rest, lanes, from, to - from);
+    else joinLow(rest, lowest, low, lanes, from, to - from);
   }
   return packed;
 }
 
-/** Returns the largest sum. */
-function addWeighted(rest: Float64Array, codes: Float64Array, weight: number, count: number): number {
-  let most = 0;
-  for (let i = 0; i < count; i++) {
-    const sum = rest[i]! + codes[i]! * weight;
-    rest[i] = sum;
-    if (sum > most) most = sum;
-  }
-  return most;
-}
-
-function packExactly(fields: readonly Field[], codes: readonly Float64Array[], packed: BigUint64Array, from: number, count: number): void {
-  for (let i = 0; i < count; i++) {
-    packed[from + i] = fields.reduce((sum, { weight }, index) => sum + weight * BigInt(codes[index]![i]!), 0n);
-  }
+function packExactly(fields: readonly Field[], adders: readonly Adder[], packed: BigUint64Array, from: number, to: number): void {
+  const codes = fields.map((_, index) => {
+    const ofField = new Float64Array(to - from);
+    adders[index]!(ofField, 1, from, to);
+    return ofField;
+  });
+  for (let row = from; row < to; row++)
+    packed[row] = fields.reduce((sum, { weight }, index) => sum + weight * BigInt(codes[index]![row - from]!), 0n);
 }
 
 function joinWhole(rest: Float64Array, lanes: Uint32Array, from: number, count: number): void {
   for (let i = 0; i < count; i++) {
     const value = rest[i]!;
-    const high = Math.floor(value / two32);
+    const high = Math.floor(value * perTwo32);
     lanes[2 * (from + i)] = value - high * two32;
     lanes[2 * (from + i) + 1] = high;
   }
@@ -151,9 +185,10 @@ function joinWhole(rest: Float64Array, lanes: Uint32Array, from: number, count: 
 function joinLow(rest: Float64Array, low: Float64Array, bits: number, lanes: Uint32Array, from: number, count: number): void {
   if (bits < 32) {
     const above = 2 ** (32 - bits);
+    const perAbove = 1 / above;
     const unit = 2 ** bits;
     for (let i = 0; i < count; i++) {
-      const high = Math.floor(rest[i]! / above);
+      const high = Math.floor(rest[i]! * perAbove);
       lanes[2 * (from + i)] = (rest[i]! - high * above) * unit + low[i]!;
       lanes[2 * (from + i) + 1] = high;
     }
@@ -161,7 +196,7 @@ function joinLow(rest: Float64Array, low: Float64Array, bits: number, lanes: Uin
   }
   const unit = 2 ** (bits - 32);
   for (let i = 0; i < count; i++) {
-    const high = Math.floor(low[i]! / two32);
+    const high = Math.floor(low[i]! * perTwo32);
     lanes[2 * (from + i)] = low[i]! - high * two32;
     lanes[2 * (from + i) + 1] = rest[i]! * unit + high;
   }
@@ -186,7 +221,7 @@ export function unpackRows(fields: readonly Field[], packed: BigUint64Array, exp
     }
     for (const { field, weight } of divided) {
       const { coding } = field;
-      const largest = divide(rest, weight, targets.get(field)!, from, count);
+      const largest = takeField(rest, weight, targets.get(field)!, from, count);
       const known = coding.labels === undefined ? coding.size : Math.min(coding.labels.length, coding.size);
       if (largest >= known) for (let row = from; row < from + count; row++) explain(row);
     }
@@ -248,23 +283,51 @@ function takeLow(lanes: Uint32Array, rest: Float64Array, bits: number, target: T
 }
 
 /** Leaves remainders in `rest`. Returns the largest quotient. */
-function divide(rest: Float64Array, weight: number, target: Target, from: number, count: number): number {
+function takeField(rest: Float64Array, weight: number, target: Target, from: number, count: number): number {
+  if (target instanceof BigUint64Array) return divideToLanes(rest, weight, lanesOf(target), from, count);
+  if (target instanceof Uint8Array) return divideToBytes(rest, weight, target, from, count);
+  return weight === 1 ? copyToWords(rest, target, from, count) : divideToWords(rest, weight, target, from, count);
+}
+
+function divideToLanes(rest: Float64Array, weight: number, lanes: Uint32Array, from: number, count: number): number {
   let most = 0;
-  if (target instanceof BigUint64Array) {
-    const lanes = lanesOf(target);
-    for (let i = 0; i < count; i++) {
-      const code = Math.floor(rest[i]! / weight);
-      rest[i] = rest[i]! - code * weight;
-      const high = Math.floor(code / two32);
-      lanes[2 * (from + i)] = code - high * two32;
-      lanes[2 * (from + i) + 1] = high;
-      if (code > most) most = code;
-    }
-    return most;
-  }
   for (let i = 0; i < count; i++) {
     const code = Math.floor(rest[i]! / weight);
     rest[i] = rest[i]! - code * weight;
+    const high = Math.floor(code * perTwo32);
+    lanes[2 * (from + i)] = code - high * two32;
+    lanes[2 * (from + i) + 1] = high;
+    if (code > most) most = code;
+  }
+  return most;
+}
+
+function divideToBytes(rest: Float64Array, weight: number, target: Uint8Array, from: number, count: number): number {
+  let most = 0;
+  for (let i = 0; i < count; i++) {
+    const code = Math.floor(rest[i]! / weight);
+    rest[i] = rest[i]! - code * weight;
+    target[from + i] = code;
+    if (code > most) most = code;
+  }
+  return most;
+}
+
+function divideToWords(rest: Float64Array, weight: number, target: Uint32Array, from: number, count: number): number {
+  let most = 0;
+  for (let i = 0; i < count; i++) {
+    const code = Math.floor(rest[i]! / weight);
+    rest[i] = rest[i]! - code * weight;
+    target[from + i] = code;
+    if (code > most) most = code;
+  }
+  return most;
+}
+
+function copyToWords(rest: Float64Array, target: Uint32Array, from: number, count: number): number {
+  let most = 0;
+  for (let i = 0; i < count; i++) {
+    const code = rest[i]!;
     target[from + i] = code;
     if (code > most) most = code;
   }

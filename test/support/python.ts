@@ -38,6 +38,11 @@ export function sphgeom(): string | undefined {
   return pythonWith('lsst.sphgeom, numpy', 'tests with lsst-sphgeom are left out: no python3 with lsst-sphgeom');
 }
 
+/** A Python interpreter with numpy, or undefined. */
+export function numpy(): string | undefined {
+  return pythonWith('numpy', 'tests with numpy are left out: no python3 with numpy');
+}
+
 /** Directory of the tools that make repositories with the real butler, or undefined. */
 export function sharedTools(): string | undefined {
   const data = sharedData();
