@@ -21,6 +21,8 @@ const verbs: Verbs = {
   define: () => import('./define.js'),
   explain: () => import('./explain.js'),
   publish: () => import('./publish.js'),
+  pack: () => import('./pack.js'),
+  unpack: () => import('./unpack.js'),
 };
 
 const words = process.argv.slice(2);
