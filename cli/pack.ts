@@ -50,18 +50,22 @@ async function packLines({ given, ...choice }: Choice): Promise<void> {
   const output = new Output();
   const kept: bigint[] = [];
   let packer: Packer | undefined;
-  for await (const { line, number } of inputLines()) {
-    const dataId: PackableDataId = { ...given, ...inLine(number, () => parseDataId(line)) };
-    packer ??= await choosePacker({ ...choice, given: dataId, keys: Object.keys(dataId) });
-    const chosen = packer;
-    const packed = inLine(number, () => {
-      checkKeys(chosen, Object.keys(dataId));
-      return chosen.pack(dataId);
-    });
-    if (flags.output === undefined) await output.write(packedLine(packed, chosen, flags.json === true));
-    else kept.push(packed);
+  try {
+    for await (const { line, number } of inputLines()) {
+      const dataId: PackableDataId = { ...given, ...inLine(number, () => parseDataId(line)) };
+      packer ??= await choosePacker({ ...choice, given: dataId, keys: Object.keys(dataId) });
+      const chosen = packer;
+      const packed = inLine(number, () => {
+        checkKeys(chosen, Object.keys(dataId));
+        return chosen.pack(dataId);
+      });
+      if (flags.output === undefined) await output.write(packedLine(packed, chosen, flags.json === true));
+      else kept.push(packed);
+    }
+  } finally {
+    // What came before a line that is wrong is right.
+    await output.flush();
   }
-  await output.flush();
   if (flags.output !== undefined) await (await import('./array-files.js')).writePacked(flags.output, BigUint64Array.from(kept));
 }
 

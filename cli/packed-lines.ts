@@ -46,11 +46,11 @@ export function dataIdLine(dataId: PackableDataId, { keys }: Packer, json: boole
   return `${keys.map((key) => `${key}=${printable(String(dataId[key]))}`).join(' ')}\n`;
 }
 
-export function valueAt(column: Column, row: number): number | string {
+function valueAt(column: Column, row: number): number | string {
   return 'codes' in column ? column.labels[column.codes[row]!]! : Number(column[row]!);
 }
 
-export function rowCount(columns: Columns): number {
+function rowCount(columns: Columns): number {
   const [column] = Object.values(columns);
   if (column === undefined) return 0;
   return 'codes' in column ? column.codes.length : column.length;
@@ -62,24 +62,4 @@ export function* rowsOf(columns: Columns, fixed: PackableDataId): Iterable<Packa
   const rows = rowCount(columns);
   for (let row = 0; row < rows; row++)
     yield { ...fixed, ...Object.fromEntries(entries.map(([key, column]) => [key, valueAt(column, row)])) };
-}
-
-/** Values of lines as columns: integers where all of them are, else labels. Throws `invalid-value`. */
-export function columnsOfRows(rows: readonly PackableDataId[], keys: readonly string[]): Columns {
-  return Object.fromEntries(
-    keys.map((key) => [
-      key,
-      columnOf(
-        rows.map((row) => String(row[key] ?? '')),
-        key,
-      ),
-    ]),
-  );
-}
-
-function columnOf(texts: readonly string[], key: string): Column {
-  if (texts.every((text) => /^\d{1,19}$/.test(text))) return BigUint64Array.from(texts, BigInt);
-  const labels = [...new Set(texts)];
-  if (labels.length <= 256) return { codes: Uint8Array.from(texts, (text) => labels.indexOf(text)), labels };
-  throw new ButlerfsError('invalid-value', { what: `${key}: more than 256 different words` });
 }

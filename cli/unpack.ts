@@ -28,7 +28,8 @@ export function define(program: Command): void {
     if (flags.input !== undefined) {
       const { readPacked } = await import('./array-files.js');
       await giveMany(packer, await readPacked(flags.input), flags);
-    } else if (packed.length > 0) {
+    } else if (packed.length > 0 && flags.output !== undefined) await giveMany(packer, BigUint64Array.from(packed), flags);
+    else if (packed.length > 0) {
       await giveRows(
         packer,
         packed.map((one) => packer.unpack(one)),
@@ -48,12 +49,8 @@ async function giveMany(packer: Packer, packed: BigUint64Array, flags: PackerFla
   await giveRows(packer, rowsOf(columns, packer.fixed), flags);
 }
 
-async function giveRows(packer: Packer, rows: Iterable<PackableDataId>, { output: file, json }: PackerFlags): Promise<void> {
-  const [{ columnsOfRows, dataIdLine }, { Output }] = await Promise.all([import('./packed-lines.js'), import('./output.js')]);
-  if (file !== undefined) {
-    await (await import('./array-files.js')).writeDataIds(file, columnsOfRows([...rows], packer.keys));
-    return;
-  }
+async function giveRows(packer: Packer, rows: Iterable<PackableDataId>, { json }: PackerFlags): Promise<void> {
+  const [{ dataIdLine }, { Output }] = await Promise.all([import('./packed-lines.js'), import('./output.js')]);
   const output = new Output();
   for (const row of rows) await output.write(dataIdLine(row, packer, json === true));
   await output.flush();
@@ -67,8 +64,7 @@ async function unpackLines(packer: Packer, flags: PackerFlags): Promise<void> {
   if (flags.output !== undefined) {
     const packed: bigint[] = [];
     for await (const { line, number } of inputLines()) packed.push(inLine(number, () => parsePacked(line)));
-    const rows = packed.map((one, index) => inLine(index + 1, () => packer.unpack(one)));
-    await giveRows(packer, rows, flags);
+    await giveMany(packer, BigUint64Array.from(packed), flags);
     return;
   }
   const output = new Output();
