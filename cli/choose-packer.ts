@@ -4,6 +4,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { ButlerfsError } from '../common/errors.js';
 import { didYouMean, nearestNames } from '../common/nearest.js';
+import { resolveKey } from '../registry/keys.js';
 import type { PackableDataId, Packer } from '../sky/packing/contract.js';
 import type { ObjectIdForm, PackingPlan } from '../sky/packing/plan.js';
 import type { DataIdValue } from '../sky/packing/values.js';
@@ -93,7 +94,9 @@ async function planOfSource(source: string, keys: readonly string[], given: Pack
   const target = await openTarget(source);
   try {
     const { universe } = target.catalogue;
-    const wanted = keys.filter((key) => key !== 'counter' && key !== 'release').map((key) => target.aliases[key] ?? key);
+    const wanted = keys
+      .filter((key) => key !== 'counter' && key !== 'release')
+      .map((key) => resolveKey(target.catalogue, key, target.aliases));
     if (wanted.length === 0) {
       throw new ButlerfsError('usage', {
         what: 'nothing says which dimensions are packed',

@@ -6,8 +6,10 @@
  * out as there, doubles that pass a projection to about 5e-14 for each component of a unit vector.
  */
 
-import type { ConvexPolygon } from '../convex-region.js';
 import type { UnitVector } from '../vector.js';
+
+/** Vertices of a convex polygon, counterclockwise or clockwise as its pixels are: `ConvexPolygon.of` in sky/regions makes a region of them. */
+export type PolygonVertices = readonly UnitVector[];
 
 /** ICRS, degrees: `ra` in [0, 360) where it comes out, any finite number where it goes in; `dec` in [-90, 90]. */
 export interface SkyPosition {
@@ -141,9 +143,9 @@ export interface Patch {
   readonly outer: PixelBox;
   readonly centre: SkyPosition;
   /** The outer box to its pixels' edges, as dimension records have it: lower right, lower left, upper left, upper right. */
-  readonly polygon: ConvexPolygon;
+  readonly polygon: PolygonVertices;
   /** The inner box, likewise. */
-  readonly innerPolygon: ConvexPolygon;
+  readonly innerPolygon: PolygonVertices;
   /** Sides of its cells in number, border included; undefined for a patch that is not made of cells. */
   readonly cells: { readonly columns: number; readonly rows: number } | undefined;
   /**
@@ -163,7 +165,7 @@ export interface Tract {
   readonly columns: number;
   readonly rows: number;
   /** The whole box to its pixels' edges, as dimension records have it: lower right, lower left, upper left, upper right. */
-  readonly polygon: ConvexPolygon;
+  readonly polygon: PolygonVertices;
   /** What is nearer to it than to other tracts: see {@link InnerRegion}. */
   readonly inner: InnerRegion;
   /** By number, or by column and row. Throws `invalid-value`, which says the range. */
@@ -185,7 +187,7 @@ export interface Tract {
 /** A box in right ascension and declination (degrees; `fromRa` above `toRa` where it passes 0; 0 to 360 round a pole), or a polygon. */
 export type InnerRegion =
   | { readonly kind: 'box'; readonly fromRa: number; readonly toRa: number; readonly fromDec: number; readonly toDec: number }
-  | { readonly kind: 'polygon'; readonly vertices: ConvexPolygon };
+  | { readonly kind: 'polygon'; readonly vertices: PolygonVertices };
 
 /** Immutable. Tracts are made when they are asked for, and kept. */
 export interface SkyMap {

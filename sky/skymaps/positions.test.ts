@@ -5,9 +5,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { degree, dot, cross, fromLonLat } from '../vector.js';
-import type { ConvexPolygon } from '../convex-region.js';
 import type { UnitVector } from '../vector.js';
-import type { SkyMap, SkyMapDefinition, SkyPosition } from './contract.js';
+import type { PolygonVertices, SkyMap, SkyMapDefinition, SkyPosition } from './contract.js';
 import { healpixGrid } from './healpix-grid.js';
 import { cellPatches, legacyPatches, namedSkyMaps } from './named.js';
 import { openSkyMap } from './open.js';
@@ -31,13 +30,13 @@ function randomVector(random: () => number): UnitVector {
   return fromLonLat(random() * 2 * Math.PI, Math.asin(2 * random() - 1));
 }
 
-function holds(polygon: ConvexPolygon, point: UnitVector): boolean {
+function holds(polygon: PolygonVertices, point: UnitVector): boolean {
   return polygon.every((vertex, i) => dot(cross(vertex, polygon[(i + 1) % polygon.length]!), point) >= 0);
 }
 
 /** All tracts in whose polygons a point lies. Those are tried whose centres are near enough in declination. */
 function findByPolygons(map: SkyMap): (point: UnitVector) => readonly number[] {
-  const bands = Array.from({ length: 181 }, (): { number: number; polygon: ConvexPolygon; x: number; y: number; z: number }[] => []);
+  const bands = Array.from({ length: 181 }, (): { number: number; polygon: PolygonVertices; x: number; y: number; z: number }[] => []);
   let farthest = 0;
   for (let number = 0; number < map.tractCount; number++) {
     const { polygon, centre } = map.tract(number);
@@ -164,7 +163,7 @@ describe.each(covering)('%s', (_, definition) => {
 });
 
 /** Whichever way round the vertices go. */
-function isIn(vertices: ConvexPolygon, point: UnitVector): boolean {
+function isIn(vertices: PolygonVertices, point: UnitVector): boolean {
   return holds(vertices, point) || holds([...vertices].reverse(), point);
 }
 

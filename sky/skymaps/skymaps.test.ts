@@ -5,9 +5,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { sharedData } from '../../test/shared.js';
-import { decodeConvexPolygon } from '../convex-region.js';
-import type { ConvexPolygon } from '../convex-region.js';
-import type { SkyMapDefinition } from './contract.js';
+import { ConvexPolygon } from '../regions/convex-polygon.js';
+import type { PolygonVertices, SkyMapDefinition } from './contract.js';
 import { cellPatches, legacyPatches, namedSkyMaps } from './named.js';
 import { openSkyMap } from './open.js';
 
@@ -18,7 +17,7 @@ const older = openSkyMap({ ...named('hsc_rings_v1'), kind: 'rings', numRings: 12
 const text = (digest: Uint8Array): string => Buffer.from(digest).toString('base64');
 
 /** Largest difference of a component. */
-function difference(a: ConvexPolygon, b: ConvexPolygon): number {
+function difference(a: PolygonVertices, b: PolygonVertices): number {
   expect(a.length).toBe(b.length);
   return Math.max(...a.flatMap((vertex, i) => vertex.map((component, j) => Math.abs(component - b[i]![j]!))));
 }
@@ -136,7 +135,7 @@ describe('published sky maps', () => {
 });
 
 describe.runIf(shared !== undefined)('polygons of real registries', () => {
-  const encoded = (hexadecimal: string): ConvexPolygon => decodeConvexPolygon(Buffer.from(hexadecimal, 'hex').toString('base64'))!;
+  const encoded = (hexadecimal: string): PolygonVertices => ConvexPolygon.decode(Buffer.from(hexadecimal, 'hex')).vertices();
 
   it('of hsc_rings_v1 are those of the HSC export', () => {
     const yaml = readFileSync(join(shared!, 'dimensions/hsc-rc2-subset.yaml'), 'utf8');
@@ -170,11 +169,12 @@ describe.runIf(shared !== undefined)('polygons of real registries', () => {
         region: string;
       }[];
       expect([tracts.length, patches.length]).toEqual([1, 4]);
-      for (const { id, region } of tracts) expect(difference(dc2.tract(id).polygon, decodeConvexPolygon(region)!)).toBeLessThan(5e-14);
+      for (const { id, region } of tracts)
+        expect(difference(dc2.tract(id).polygon, ConvexPolygon.decode(Buffer.from(region, 'base64')).vertices())).toBeLessThan(5e-14);
       for (const row of patches) {
         const patch = dc2.tract(row.tract).patch(row.id);
         expect([patch.column, patch.row]).toEqual([row.cell_x, row.cell_y]);
-        expect(difference(patch.polygon, decodeConvexPolygon(row.region)!)).toBeLessThan(5e-14);
+        expect(difference(patch.polygon, ConvexPolygon.decode(Buffer.from(row.region, 'base64')).vertices())).toBeLessThan(5e-14);
       }
     } finally {
       database.close();

@@ -1,9 +1,18 @@
 /** One tract: its pixels, and the patches that it is divided into. */
 
 import { ButlerfsError } from '../../common/errors.js';
-import type { ConvexPolygon } from '../convex-region.js';
 import type { UnitVector } from '../vector.js';
-import type { CelestialWcs, InnerRegion, Patch, PatchScheme, PixelBox, PixelPosition, SkyPosition, Tract } from './contract.js';
+import type {
+  CelestialWcs,
+  InnerRegion,
+  Patch,
+  PatchScheme,
+  PixelBox,
+  PixelPosition,
+  PolygonVertices,
+  SkyPosition,
+  Tract,
+} from './contract.js';
 import { celestialWcs } from './projection.js';
 
 /** What a kind of sky map says of one of its tracts. */
@@ -55,7 +64,7 @@ function clipped(box: PixelBox, to: PixelBox): PixelBox {
 }
 
 /** To the edges of its pixels, less `inset`: lower right, lower left, upper left, upper right. */
-function boxPolygon(wcs: CelestialWcs, box: PixelBox, inset = 0): ConvexPolygon {
+function boxPolygon(wcs: CelestialWcs, box: PixelBox, inset = 0): PolygonVertices {
   const [left, right] = [box.minX - 0.5 + inset, box.maxX + 0.5 - inset];
   const [bottom, top] = [box.minY - 0.5 + inset, box.maxY + 0.5 - inset];
   const corners = [
@@ -207,11 +216,11 @@ class TractPatch implements Patch {
     return this.#wcs.pixelToSky({ x: (minX + maxX) / 2, y: (minY + maxY) / 2 })!;
   }
 
-  get polygon(): ConvexPolygon {
+  get polygon(): PolygonVertices {
     return boxPolygon(this.#wcs, this.outer);
   }
 
-  get innerPolygon(): ConvexPolygon {
+  get innerPolygon(): PolygonVertices {
     return boxPolygon(this.#wcs, this.inner);
   }
 
