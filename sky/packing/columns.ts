@@ -10,6 +10,7 @@ import { ButlerfsError } from '../../common/errors.js';
 import type { Column, Columns, LabelColumn } from './contract.js';
 import type { Field } from './plan.js';
 import { misfit } from './values.js';
+import { joinAboveWords, joinWithinWords, splitThree, sumWords } from './word-columns.js';
 import type { Coding } from './values.js';
 
 const chunkRows = 2048;
@@ -144,11 +145,14 @@ export function packRows(fields: readonly Field[], columns: Columns): BigUint64A
   const unit = low === 0 ? 1n : 1n << BigInt(low);
   const summed = low === 0 ? fields : fields.slice(1);
   const adders = fields.map((field) => adderOf(field, columns[field.key]!));
-  const terms = summed.map((field) => ({ add: adders[fields.indexOf(field)]!, weight: Number(field.weight / unit) }));
+  const weights = summed.map(({ weight }) => Number(weight / unit));
+  const terms = summed.map((field, index) => ({ add: adders[fields.indexOf(field)]!, weight: weights[index]! }));
   const rest = new Float64Array(chunkRows);
   const lowest = new Float64Array(chunkRows);
+  const quick = low === 0 ? undefined : wordPacker(fields, columns, low, weights, lanes, rest);
   for (let from = 0; from < rows; from += chunkRows) {
     const to = Math.min(from + chunkRows, rows);
+    if (quick?.(from, to - from) === true) continue;
     rest.fill(0);
     let most = 0;
     for (const { add, weight } of terms) most = add(rest, weight, from, to);
@@ -161,6 +165,43 @@ export function packRows(fields: readonly Field[], columns: Columns): BigUint64A
     else joinLow(rest, lowest, low, lanes, from, to - from);
   }
   return packed;
+}
+
+/** Packs a chunk in one pass where it can; false where a row may not fit. Undefined for fields and columns that it is not for. */
+function wordPacker(
+  fields: readonly Field[],
+  columns: Columns,
+  low: number,
+  weights: readonly number[],
+  lanes: Uint32Array,
+  rest: Float64Array,
+): ((from: number, count: number) => boolean) | undefined {
+  const [lowest, ...summed] = fields;
+  const words = fields.map(({ key, coding }) => {
+    const column = columns[key]!;
+    return column instanceof Uint32Array && coding.table === undefined && coding.labels === undefined ? column : undefined;
+  });
+  const [counters, first, second, third = second] = words;
+  if (summed.length < 2 || summed.length > 3 || words.includes(undefined) || counters === undefined) return undefined;
+  const three = [first!, second!, third!] as const;
+  const factors = [weights[0]!, weights[1]!, weights[2] ?? 0] as const;
+  const sizes = [summed[0]!.coding.size, summed[1]!.coding.size, (summed[2] ?? summed[1]!).coding.size] as const;
+  const isSure = lowest!.coding.size >= two32;
+  return (from, count) => {
+    // Counters below 2^32 are not looked at one by one where all fit.
+    if (!isSure && largestOf(counters, from, count) >= lowest!.coding.size) return false;
+    const most = sumWords(rest, three, factors, sizes, from, count);
+    if (most < 0 || most >= two53) return false;
+    if (low >= 32) joinAboveWords(rest, counters, low, lanes, from, count);
+    else joinWithinWords(rest, counters, low, lanes, from, count);
+    return true;
+  };
+}
+
+function largestOf(column: Uint32Array, from: number, count: number): number {
+  let largest = 0;
+  for (let row = from; row < from + count; row++) if (column[row]! > largest) largest = column[row]!;
+  return largest;
 }
 
 function packExactly(fields: readonly Field[], adders: readonly Adder[], packed: BigUint64Array, from: number, to: number): void {
@@ -212,11 +253,20 @@ export function unpackRows(fields: readonly Field[], packed: BigUint64Array, exp
   const divided = (low === 0 ? fields : fields.slice(1)).map((field) => ({ field, weight: Number(field.weight / unit) })).reverse();
   const targets = new Map<Field, Target>(fields.map((field) => [field, targetFor(field, packed.length)]));
   const rest = new Float64Array(chunkRows);
+  const words = divided.map(({ field }) => targets.get(field)!);
+  const isQuick = words.length === 3 && words.every((target) => target instanceof Uint32Array);
+  const three = words as unknown as [Uint32Array, Uint32Array, Uint32Array];
+  const factors = divided.map(({ weight }) => weight) as unknown as [number, number];
+  const sizes = divided.map(({ field }) => field.coding.size) as unknown as [number, number, number];
   for (let from = 0; from < packed.length; from += chunkRows) {
     const count = Math.min(chunkRows, packed.length - from);
     const most = low === 0 ? takeWhole(lanes, rest, from, count) : takeLow(lanes, rest, low, targets.get(fields[0]!)!, from, count);
     if (most >= two53) {
       unpackExactly(fields, packed, targets, from, count, explain);
+      continue;
+    }
+    if (isQuick) {
+      if (!splitThree(rest, three, factors, sizes, from, count)) for (let row = from; row < from + count; row++) explain(row);
       continue;
     }
     for (const { field, weight } of divided) {

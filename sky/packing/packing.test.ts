@@ -81,6 +81,21 @@ describe('published packed integers', () => {
   });
 });
 
+it('packs small counters in columns of 32 bits as those of 64', () => {
+  const packer = makePacker(objectIds(skyMapPlan(hsc, false), { form: 'new' }));
+  const columns = {
+    tract: Uint32Array.from({ length: 5000 }, (_, row) => (row * 7919) % 18938),
+    patch: Uint32Array.from({ length: 5000 }, (_, row) => row % 81),
+    release: Uint32Array.from({ length: 5000 }, (_, row) => row % 64),
+    counter: Uint32Array.from({ length: 5000 }, (_, row) => 2 ** 32 - 1 - row),
+  };
+  const packed = packer.packColumns(columns);
+  for (const row of [0, 1, 2047, 2048, 4999]) expect(packed[row]).toBe(packer.pack(rowOf(packer, columns, row)));
+  expect(packer.packColumns({ ...columns, counter: BigUint64Array.from(columns.counter, BigInt) })).toEqual(packed);
+  columns.patch[4000] = 81;
+  expect(() => packer.packColumns(columns)).toThrow('patch=81 in row 4000');
+});
+
 const requests = packerNames.flatMap((name) =>
   [['visit'], ['exposure'], ['tract', 'patch', 'band'], ['day_obs']].map((keys) => namedPlan(name, { keys, limits })),
 );
