@@ -8,7 +8,7 @@
 
 import type { UnitVector } from '../vector.js';
 
-/** Vertices of a convex polygon, counterclockwise or clockwise as its pixels are: `ConvexPolygon.of` in sky/regions makes a region of them. */
+/** Vertices of a convex polygon, counterclockwise as seen from outside: `ConvexPolygon.of` in sky/regions makes a region of them. */
 export type PolygonVertices = readonly UnitVector[];
 
 /** ICRS, degrees: `ra` in [0, 360) where it comes out, any finite number where it goes in; `dec` in [-90, 90]. */
