@@ -48,7 +48,7 @@ export async function openTarget(text: string, collections?: string): Promise<Ta
 
   const configuration = await loadConfiguration(directories.configurationFiles);
   const source = parseSource(text, configuration, process.cwd());
-  const unchanged = await unchangedCatalogue(source, configuration.defaults.cache ?? directories.cache, interruptSignal());
+  const unchanged = await unchangedCatalogue(source, configuration, configuration.defaults.cache ?? directories.cache, interruptSignal());
   const catalogue = (unchanged === undefined ? undefined : openCatalogue(unchanged)) ?? (await openNewest(text, configuration));
   return targetOf(text, catalogue, configuration, asked);
 }

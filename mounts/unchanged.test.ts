@@ -29,7 +29,8 @@ beforeEach(() => {
 afterEach(() => removeDirectory(directory));
 
 const cacheDirectory = (): string => join(directory, 'cache');
-const unchanged = (): Promise<string | undefined> => unchangedCatalogue(parseSource(root, configuration, '/'), cacheDirectory(), never);
+const unchanged = (): Promise<string | undefined> =>
+  unchangedCatalogue(parseSource(root, configuration, '/'), configuration, cacheDirectory(), never);
 
 /** Reads the repository as a mount does, and tells the file of its catalogue. */
 async function index(): Promise<string> {
@@ -48,6 +49,20 @@ function write(): void {
 test('where nothing was read yet, nothing is known', async () => {
   expect(await unchanged()).toBeUndefined();
 }, 10_000);
+
+test('what a repository says of itself, or a user of it, is for openSource to read', async () => {
+  const first = await index();
+  writeFileSync(join(root, 'butlerfs.yaml'), 'aliases: {chip: detector}\n');
+  expect(await unchanged()).toBeUndefined();
+  rmSync(join(root, 'butlerfs.yaml'));
+  expect(await unchanged()).toBe(first);
+  const defining: Configuration = {
+    ...configuration,
+    definitions: [],
+    locations: [{ name: 'mine', path: 'my', where: 'a test', repository: undefined }],
+  };
+  expect(await unchangedCatalogue(parseSource(root, defining, '/'), defining, cacheDirectory(), never)).toBeUndefined();
+}, 30_000);
 
 test('what was read is known until the registry is written, and after it is read again', async () => {
   const first = await index();

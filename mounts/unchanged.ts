@@ -3,12 +3,15 @@
  * that only ask begin with.
  */
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileRemote } from '../proxy/file.js';
 import { digestOf, readButlerYaml } from './formats/butler-yaml.js';
+import { repositoryFile } from './formats/repository-file.js';
 import { registryStat } from './formats/registry-stat.js';
 import { configuredKey } from './repository.js';
 import { SourceStore } from './source-store.js';
+import type { Configuration } from './configuration.js';
 import type { ParsedSource } from './repository.js';
 import type { SourceVersion } from './source-store.js';
 
@@ -19,8 +22,15 @@ const PATIENCE = 10_000;
  * The file of the newest catalogue, where it is of a Gen3 repository in a directory of this host whose registry did not change since. Undefined where anything is otherwise,
  * or in doubt: then `openSource` tells.
  */
-export async function unchangedCatalogue(source: ParsedSource, cacheDirectory: string, signal: AbortSignal): Promise<string | undefined> {
+export async function unchangedCatalogue(
+  source: ParsedSource,
+  { definitions = [], locations = [] }: Configuration,
+  cacheDirectory: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   if (!source.isDirectory || configuredKey(source.named) !== undefined) return undefined;
+  // What the repository or the user adds to the registry decides, too, and is not looked at here.
+  if (definitions.length > 0 || locations.length > 0 || existsSync(join(source.repository, repositoryFile))) return undefined;
   const store = new SourceStore(cacheDirectory, source.repository);
   const version = await store.current();
   if (version === undefined) return undefined;

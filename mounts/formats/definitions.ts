@@ -19,7 +19,7 @@ import { displayName } from './contract.js';
 import type { FoundRepository, Preparation, PreparedRepository, RepositoryOrigin } from './contract.js';
 import { usable } from './gen2-walk.js';
 import { listInto } from './listing.js';
-import { repositoryFile } from './repository-names.js';
+import { repositoryFile } from './repository-file.js';
 import { readSmallText } from './text.js';
 
 /** What a repository says of itself for this program, at its root. */

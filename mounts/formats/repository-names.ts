@@ -4,10 +4,8 @@ import { createHash } from 'node:crypto';
 import { asButlerfsError } from '../../common/errors.js';
 import { parseRepositoryNames } from '../../registry/open.js';
 import type { FoundRepository, RepositoryOrigin } from './contract.js';
+import { repositoryFile } from './repository-file.js';
 import { readSmallText } from './text.js';
-
-/** Beside butler.yaml or _mapper; of a Gen2 repository it also has the templates of its files. */
-export const repositoryFile = 'butlerfs.yaml';
 
 /**
  * The repository with the names that it gives; another configuration where they are others. Throws `configuration`, naming the file and the line, for a file that

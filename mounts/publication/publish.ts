@@ -18,7 +18,7 @@ import { ButlerfsError } from '../../common/errors.js';
 import { openCatalogue, parseRepositoryNames } from '../../registry/open.js';
 import type { Gen3Configuration, RepositoryNames } from '../../registry/open.js';
 import { hasErrno } from '../errno.js';
-import { repositoryFile } from '../formats/repository-names.js';
+import { repositoryFile } from '../formats/repository-file.js';
 import { indexCatalogue } from '../index-catalogue.js';
 import { lockSource } from '../source-lock.js';
 import { digestOfPath } from './digest-of-path.js';
