@@ -112,5 +112,5 @@ test('another configuration, a registry that is gone, empty or outside, and a ca
 test('of a source that is trusted by its key nothing is known here', async () => {
   await index();
   const named = { ...parseSource(root, configuration, '/'), named: { repository: root, 'public-key': `ed25519:${'A'.repeat(43)}=` } };
-  expect(await unchangedCatalogue(named, cacheDirectory(), never)).toBeUndefined();
+  expect(await unchangedCatalogue(named, configuration, cacheDirectory(), never)).toBeUndefined();
 }, 30_000);
