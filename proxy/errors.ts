@@ -9,16 +9,32 @@ export class RetryLaterError extends ButlerfsError {
   readonly delay: number;
   /** Whether it was the origin that named it. */
   readonly isAsked: boolean;
+  /** Whether one of several mirrors did answer, and has not what was asked for. */
+  readonly isAbsentAtOne: boolean;
 
   constructor(
     detail: ErrorDetail,
     delay: number,
-    { code = 'remote-failed', isAsked = true }: { code?: ErrorCode; isAsked?: boolean } = {},
+    {
+      code = 'remote-failed',
+      isAsked = true,
+      isAbsentAtOne = false,
+    }: { code?: ErrorCode; isAsked?: boolean; isAbsentAtOne?: boolean } = {},
   ) {
     super(code, detail);
     this.delay = delay;
     this.isAsked = isAsked;
+    this.isAbsentAtOne = isAbsentAtOne;
   }
+}
+
+/**
+ * Whether a file that need not be there is not: nobody who answers has it. Stores of objects say that it is forbidden to ask for what is not there, and mirrors that are away
+ * are taken to be as those that are not.
+ */
+export function saysAbsent(error: unknown): boolean {
+  if (!(error instanceof ButlerfsError)) return false;
+  return ['remote-not-found', 'remote-forbidden'].includes(error.code) || (error instanceof RetryLaterError && error.isAbsentAtOne);
 }
 
 /** An answer that no other attempt makes better, as a web page in place of data. */

@@ -309,8 +309,9 @@ function allFailed(what: string, failures: readonly Failure[]): ButlerfsError {
   const { error: cause } = telling.find(({ error }) => TELLING_CODES.includes(error.code)) ?? telling[0]!;
   const code = TELLING_CODES.find((candidate) => telling.some(({ error }) => error.code === candidate)) ?? cause.code;
   if (retryable.length === 0) return new ButlerfsError(code, { what, why, cause });
+  const isAbsentAtOne = failures.some(({ error }) => error.code === 'remote-not-found');
   const until = Math.min(...retryable.map(({ mirror }) => mirror.record.restsUntil));
-  return new RetryLaterError({ what, why, cause }, Math.max(0, until - Date.now()), { code, isAsked: false });
+  return new RetryLaterError({ what, why, cause }, Math.max(0, until - Date.now()), { code, isAsked: false, isAbsentAtOne });
 }
 
 function whyOf({ error }: Failure): string {

@@ -20,7 +20,7 @@ import type { FoundRepository, Preparation, PreparedRepository, RepositoryOrigin
 import { usable } from './gen2-walk.js';
 import { listInto } from './listing.js';
 import { repositoryFile } from './repository-file.js';
-import { readSmallText } from './text.js';
+import { readOptionalText } from './text.js';
 
 /** What a repository says of itself for this program, at its root. */
 export const definitionFile = repositoryFile;
@@ -44,22 +44,11 @@ export function textsOf({ definitions, locations }: DefinitionSet): string[] {
   return [...definitions, ...locations].map(withoutPlace);
 }
 
-/** The text of the repository's own file; undefined where there is none. Rejects as {@link readSmallText}. */
-async function ownText(remote: Remote, signal: AbortSignal): Promise<string | undefined> {
-  const text = await readSmallText(remote, definitionFile, signal).catch((error: unknown) => {
-    // Stores of objects say that it is forbidden to ask for what is not there.
-    if (!['remote-not-found', 'remote-forbidden'].includes(asButlerfsError(error).code)) throw error;
-    return undefined;
-  });
-  // Some servers have a page for everything.
-  return text === undefined || /^\s*<(!doctype|html|\?xml)/i.test(text) ? undefined : text;
-}
-
 /**
- * A Gen3 repository with what its `butlerfs.yaml` and the user define beside its registry. Rejects with `configuration` for definitions that are none, and as {@link readSmallText}.
+ * A Gen3 repository with what its `butlerfs.yaml` and the user define beside its registry. Rejects with `configuration` for definitions that are none, and as {@link readOptionalText}.
  */
 export async function withDefinitions(found: FoundRepository, origin: RepositoryOrigin, signal: AbortSignal): Promise<FoundRepository> {
-  const text = await ownText(origin.remote, signal);
+  const text = await readOptionalText(origin.remote, definitionFile, signal);
   const own =
     text === undefined ? nothingDefined : readDefinitionFile({ text, where: `${origin.directory ?? origin.remote.url}/${definitionFile}` });
   const users = (await origin.userDefinitions?.()) ?? nothingDefined;

@@ -1,6 +1,7 @@
 /** Small files of a repository, read whole. */
 
 import { ButlerfsError } from '../../common/errors.js';
+import { saysAbsent } from '../../proxy/errors.js';
 import { parseRemotePath } from '../../proxy/paths.js';
 import type { Remote } from '../../proxy/contract.js';
 
@@ -24,4 +25,17 @@ export async function readSmallText(remote: Remote, path: string, signal: AbortS
     parts.push(Buffer.from(chunk));
   }
   return Buffer.concat(parts).toString('utf8');
+}
+
+/** As {@link readSmallText}, of a file that need not be there: undefined where it is not. */
+export async function readOptionalText(remote: Remote, path: string, signal: AbortSignal): Promise<string | undefined> {
+  let text: string;
+  try {
+    text = await readSmallText(remote, path, signal);
+  } catch (error) {
+    if (saysAbsent(error)) return undefined;
+    throw error;
+  }
+  // Some servers have a page for everything.
+  return /^\s*<(!doctype|html|\?xml)/i.test(text) ? undefined : text;
 }
