@@ -10,14 +10,21 @@ export function define(program: Command): void {
     .argument('<source>', 'a directory, http(s)://..., ssh://..., or a name from the configuration file')
     .option('--json', 'print the facts of the catalogue as JSON')
     .action(async (source: string, { json }: { json?: boolean }) => {
-      const [{ openQuietly }, { loadConfiguration }, { findDirectories }, { print }] = await Promise.all([
+      const [{ openQuietly }, { loadConfiguration }, { findDirectories }, { endProgress, print, remark }] = await Promise.all([
         import('./target.js'),
         import('../mounts/configuration.js'),
         import('../mounts/directories.js'),
         import('./output.js'),
       ]);
-      const opened = await openQuietly(source, await loadConfiguration(findDirectories().configurationFiles), { thorough: true });
+      const onWarning = (message: string): void => {
+        endProgress();
+        remark(`warning: ${message}`);
+      };
+      const configuration = await loadConfiguration(findDirectories().configurationFiles);
+      const opened = await openQuietly(source, configuration, { thorough: true, onWarning });
       try {
+        const untold = opened.warnings.count - opened.warnings.first.length;
+        if (untold > 0) remark(`warning: and ${untold} more`);
         const { info, catalogueFile } = opened;
         const facts = `${info.repository}: ${info.datasets} datasets (${info.unstored} more without files), catalogue version ${info.version}`;
         await print(json === true ? `${JSON.stringify({ ...info, catalogueFile })}\n` : `${facts}\n`);

@@ -112,6 +112,8 @@ function factsOf(status: MountStatus): (readonly [string, string])[] {
         .join(' ') || 'none',
     ],
     ['catalogue', `version ${catalogue.version}, ${catalogue.datasets} datasets, read ${instant(catalogue.readAt)}`],
+    ...(status.walk === undefined ? [] : [['reading', describeWalk(status.walk)] as const]),
+    ...warningFacts(status.warnings),
     ...(status.publication === undefined
       ? []
       : [
@@ -128,6 +130,16 @@ function factsOf(status: MountStatus): (readonly [string, string])[] {
     ['log', status.logFile ?? 'standard error'],
     ...status.errors.slice(-5).map((error) => ['error', `${instant(error.at)} ${error.path}: ${error.message}`] as const),
   ];
+}
+
+function describeWalk({ progress, problem }: NonNullable<MountStatus['walk']>): string {
+  return `${progress}; what is not read yet is looked for when it is asked for${problem === undefined ? '' : `; stopped: ${problem}`}`;
+}
+
+/** Of many warnings as many as a screen bears. */
+function warningFacts({ count, first }: MountStatus['warnings']): (readonly [string, string])[] {
+  const shown = first.slice(0, 5).map((message) => ['warning', message] as const);
+  return count > shown.length ? [...shown, ['warning', `and ${count - shown.length} more; see the log`]] : shown;
 }
 
 function cacheFacts(cache: CacheStatistics): (readonly [string, string])[] {

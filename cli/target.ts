@@ -15,7 +15,7 @@ import { interruptSignal } from './exit.js';
 import { endProgress, remark, showProgress } from './output.js';
 import type { CatalogueFollower, OnProblem } from '../mounts/catalogue-follower.js';
 import type { Configuration } from '../mounts/configuration.js';
-import type { OpenedSource } from '../mounts/source.js';
+import type { OpenedSource, SourceSettings } from '../mounts/source.js';
 import type { Catalogue, Constraint } from '../registry/contract.js';
 import type { FlavorNames, KeyAliases } from '../registry/open.js';
 
@@ -112,11 +112,15 @@ export async function openFollowed(
   }
 }
 
-/** Opens a source as the configuration says, with progress on a terminal; `thorough` as in SourceSettings. The caller closes it. */
-export async function openQuietly(text: string, configuration: Configuration, { thorough = false } = {}): Promise<OpenedSource> {
+/** Opens a source as the configuration says, with progress on a terminal; `thorough` and `onWarning` as in SourceSettings. The caller closes it. */
+export async function openQuietly(
+  text: string,
+  configuration: Configuration,
+  { thorough, onWarning }: Pick<SourceSettings, 'thorough' | 'onWarning'> = {},
+): Promise<OpenedSource> {
   const { openSource } = await import('../mounts/source.js');
   const cacheDirectory = configuration.defaults.cache ?? findDirectories().cache;
-  const settings = { configuration, cacheDirectory, thorough, onProgress: showProgress, warn: remark };
+  const settings = { configuration, cacheDirectory, thorough, onWarning, onProgress: showProgress, warn: remark };
   const opened = await openSource(text, settings, { signal: interruptSignal() });
   endProgress();
   if (opened.problem !== undefined) remark(`the origin does not answer, this is what was catalogued: ${opened.problem.message}`);

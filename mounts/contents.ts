@@ -41,4 +41,5 @@ const nothingToAsk: ContentQuestions = {
   size: notAsked,
   read: notAsked,
   status: notAsked,
+  need: notAsked,
 };

@@ -88,6 +88,10 @@ export interface MountStatus {
   readonly searchPath: readonly string[];
   readonly defaults: Readonly<Record<string, string>>;
   readonly catalogue: CatalogueInfo;
+  /** Set while the repository is not read to its end: how far that is, and why it does not go on at the moment. */
+  readonly walk?: { readonly progress: string; readonly problem?: string };
+  /** What was left out of the catalogue: how much that was, and the first of it. */
+  readonly warnings: { readonly count: number; readonly first: readonly string[] };
   /** What is served, where the source is trusted by a public key. */
   readonly publication?: Publication;
   /** How each URL of the repository is, where there are several. */

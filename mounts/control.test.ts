@@ -33,6 +33,7 @@ const status: MountStatus = {
   searchPath: ['a'],
   defaults: { instrument: 'HSC' },
   catalogue,
+  warnings: { count: 0, first: [] },
   cache: {
     directory: '/c',
     objects: 0,

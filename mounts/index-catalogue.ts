@@ -7,6 +7,7 @@ import { programFile } from '../common/program-file.js';
 import type { SerializedError } from '../common/errors.js';
 import type { CatalogueInfo, RepositoryNames } from '../registry/contract.js';
 import type { Reading } from '../registry/reading.js';
+import type { Warnings } from './warnings.js';
 
 /** What is read and what is made of it. Plain data: it travels to the thread. */
 export interface IndexTask {
@@ -37,13 +38,20 @@ export interface Indexed {
 /** From the thread. */
 export type IndexMessage =
   | { readonly kind: 'progress'; readonly records: number }
+  | { readonly kind: 'warning'; readonly message: string }
+  /** Warnings that were not told one by one. */
+  | { readonly kind: 'warnings'; readonly count: number }
   | ({ readonly kind: 'done' } & Indexed)
   | { readonly kind: 'failed'; readonly error: SerializedError };
 
 /** Rejects with what the registry's reader found wrong, or `interrupted`; nothing is left at `target` then, and what existed is as it was. */
 export async function indexCatalogue(
   task: IndexTask,
-  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (records: number) => void },
+  {
+    signal,
+    onProgress,
+    warnings,
+  }: { readonly signal: AbortSignal; readonly onProgress: (records: number) => void; readonly warnings?: Warnings | undefined },
 ): Promise<Indexed> {
   if (signal.aborted) throw interrupted(task);
   const worker = new Worker(programFile('mounts/index-worker.js'), { workerData: task });
@@ -54,6 +62,8 @@ export async function indexCatalogue(
       signal.addEventListener('abort', abort, { once: true });
       worker.on('message', (message: IndexMessage) => {
         if (message.kind === 'progress') onProgress(message.records);
+        else if (message.kind === 'warning') warnings?.add(message.message);
+        else if (message.kind === 'warnings') warnings?.addUntold(message.count);
         else if (message.kind === 'done') resolve(message);
         else reject(deserializeError(message.error));
       });

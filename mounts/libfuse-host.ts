@@ -85,6 +85,11 @@ export class LibfuseHost implements TreeHost {
     return Promise.resolve();
   }
 
+  /** The kernel goes by what it was told for a moment only. */
+  expireUnread(): void {
+    return;
+  }
+
   /** Nothing can be told to the kernel through libfuse 2: pages of such a file go when it is opened again. */
   brokenContent(): void {
     return;
@@ -108,7 +113,7 @@ export class LibfuseHost implements TreeHost {
   }
 
   #open(settings: TreeSettings): ServedTree {
-    const { open, readPartial, advance, closePartial, expect, size, status } = this.#services;
+    const { open, readPartial, advance, closePartial, expect, size, read, status } = this.#services;
     const all = (signal: AbortSignal): AbortSignal => AbortSignal.any([signal, this.#draining.signal]);
     return new ServedTree(settings, {
       open: (request) =>
@@ -123,6 +128,7 @@ export class LibfuseHost implements TreeHost {
       closePartial,
       expect,
       size: (request) => waitFor(async (signal) => ({ size: await size(request, all(signal)) })),
+      need: (need) => waitFor((signal) => read(need, all(signal))),
       status: () => waitFor(async () => ({ text: await status() })),
       read: readFully,
     });

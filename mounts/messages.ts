@@ -77,6 +77,8 @@ const statusSchema: z.ZodType<MountStatus> = z.object({
   searchPath: z.array(z.string()),
   defaults: z.record(z.string(), z.string()),
   catalogue: infoSchema,
+  walk: z.object({ progress: z.string(), problem: z.string().exactOptional() }).exactOptional(),
+  warnings: z.object({ count: z.number(), first: z.array(z.string()) }),
   publication: z.object({ repository: z.string(), serial: z.number(), time: z.string(), keyId: z.string() }).exactOptional(),
   mirrors: z
     .array(

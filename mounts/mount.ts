@@ -13,14 +13,15 @@ import { formatDigest } from '../cache/digest.js';
 import { openCache } from '../cache/store.js';
 import { FetchingAhead } from '../cache/ahead.js';
 import type { ObjectCache, ObjectRequest, PartialContent, WholeContent } from '../cache/contract.js';
-import { interrupted, linkSignals } from '../common/deadline.js';
+import { abortable, interrupted, linkSignals } from '../common/deadline.js';
 import { asButlerfsError, ButlerfsError } from '../common/errors.js';
 import type { ErrorCode } from '../common/errors.js';
 import { openCatalogue } from '../registry/open.js';
-import type { CatalogueInfo, DataIdValue } from '../registry/contract.js';
+import type { CatalogueInfo, DataIdValue, DataNeed } from '../registry/contract.js';
 import type { Mounted, MountOptions, MountStatus } from './contract.js';
 import { parseDefaults } from './defaults.js';
 import { mountName } from './directories.js';
+import type { Growth } from './growth.js';
 import type { Logger } from './log.js';
 import { OfflineSwitch } from './offline.js';
 import { openOrigins, type Origins } from './open-origins.js';
@@ -28,7 +29,7 @@ import { advisingToPublish, PublishedContents } from './publication/published-co
 import { raiseReadahead } from './readahead.js';
 import type { OpenedSource } from './source.js';
 import { chooseHost, type OpenHost } from './choose-host.js';
-import type { TreeHost, TreeSettings } from './tree-host.js';
+import type { CatalogueFiles, TreeHost, TreeSettings } from './tree-host.js';
 
 /** Errors that `status` remembers. */
 const ERRORS_KEPT = 20;
@@ -118,6 +119,9 @@ class Mount implements Mounted {
   #polling: NodeJS.Timeout | undefined;
   #refreshing: Promise<CatalogueInfo> | undefined;
   #attached = false;
+  #becomeWhole!: () => void;
+  /** Resolves when the tree has a catalogue of everything, where it had none. */
+  readonly #whole: Promise<void> = new Promise((resolve) => (this.#becomeWhole = resolve));
   #isTold = false;
   #isTakingIn = false;
   #unmounting: Promise<void> | undefined;
@@ -144,19 +148,23 @@ class Mount implements Mounted {
     this.#info = opened.info;
     this.#catalogueFile = opened.catalogueFile;
     this.#problem = opened.problem;
-    this.#host = openHost(this.treeSettings(), {
-      open: (request, signal) => this.#checked(this.#open(request, signal)),
-      readPartial: (id, offset, length, signal) => this.#checked(this.#cache.readPartial(id, offset, length, { signal })),
-      advance: (id, chunk) => this.#cache.advance(id, chunk),
-      closePartial: (id) => this.#cache.closePartial(id),
-      expect: (requests) => this.#ahead.expect(requests),
-      size: (request, signal) =>
-        request.part === undefined ? sizeAtOrigin(origins, request, signal) : this.#cache.partSize(request, { signal }),
-      status: async () => `${JSON.stringify(await this.status(), null, 2)}\n`,
-      onError: (path, operation, error) => {
-        this.#noteError(path, operation, error);
+    this.#host = openHost(
+      { ...this.treeSettings(), ...this.#unreadPart() },
+      {
+        open: (request, signal) => this.#checked(this.#open(request, signal)),
+        readPartial: (id, offset, length, signal) => this.#checked(this.#cache.readPartial(id, offset, length, { signal })),
+        advance: (id, chunk) => this.#cache.advance(id, chunk),
+        closePartial: (id) => this.#cache.closePartial(id),
+        expect: (requests) => this.#ahead.expect(requests),
+        size: (request, signal) =>
+          request.part === undefined ? sizeAtOrigin(origins, request, signal) : this.#cache.partSize(request, { signal }),
+        read: (need, signal) => this.#read(need, signal),
+        status: async () => `${JSON.stringify(await this.status(), null, 2)}\n`,
+        onError: (path, operation, error) => {
+          this.#noteError(path, operation, error);
+        },
       },
-    });
+    );
     this.ended = this.#host.ended.then(() => this.close());
   }
 
@@ -181,7 +189,8 @@ class Mount implements Mounted {
   async status(): Promise<MountStatus> {
     const kernel = await this.#host.statistics();
     const cache = this.#cache.statistics();
-    const mirrors = this.#opened.remote.mirrors?.();
+    const { remote, growth, warnings } = this.#opened;
+    const mirrors = remote.mirrors?.();
     return {
       source: this.#opened.repository,
       mountPoint: this.options.mountPoint,
@@ -193,6 +202,8 @@ class Mount implements Mounted {
       searchPath: this.#searchPath,
       defaults: Object.fromEntries(Object.entries(this.#defaults).map(([key, value]) => [key, String(value)])),
       catalogue: this.#info,
+      ...(growth === undefined ? {} : { walk: walkStatus(growth) }),
+      warnings: { count: warnings.count, first: warnings.first },
       ...(this.#opened.publication === undefined ? {} : { publication: this.#opened.publication }),
       ...(mirrors === undefined ? {} : { mirrors }),
       cache: { ...cache, hits: cache.hits + kernel.cacheHits },
@@ -297,11 +308,11 @@ class Mount implements Mounted {
       if (changed || catalogueFile !== this.#catalogueFile) {
         this.#catalogueFile = catalogueFile;
         if (digestsFile !== undefined) this.#published?.replace(digestsFile);
-        await this.#host.replaceCatalogue({ catalogueFile, digestsFile });
+        await this.#takeIn({ catalogueFile, digestsFile });
         // From now on the tree shows it: whoever waits for a version asks the status.
         this.#info = info;
         this.#log.info({ version: info.version, datasets: info.datasets }, 'took in a changed catalogue');
-      }
+      } else if (this.#opened.growth !== undefined) this.#host.expireUnread();
       if (isUnfinished) this.#lookAgain();
       return this.#info;
     } catch (error) {
@@ -319,6 +330,52 @@ class Mount implements Mounted {
   /** Why a look failed is for the status to say, and the next one tries again. */
   #lookAgain(): void {
     setTimeout(() => void this.refresh().catch(() => undefined), 0);
+  }
+
+  /** Resolves when the kernel was told. The tree is told at once. */
+  #takeIn(files: Pick<CatalogueFiles, 'catalogueFile' | 'digestsFile'>): Promise<void> {
+    const told = this.#host.replaceCatalogue({ ...files, ...this.#unreadPart() });
+    if (this.#opened.growth === undefined) this.#becomeWhole();
+    return told;
+  }
+
+  #unreadPart(): Pick<CatalogueFiles, 'unread'> {
+    const { growth } = this.#opened;
+    return growth === undefined ? {} : { unread: growth.unread(this.#trusted) };
+  }
+
+  /** Milliseconds for which what was read of the repository is taken for what is there. */
+  get #trusted(): number {
+    return this.options.pollInterval === 0 ? Number.MAX_SAFE_INTEGER : this.options.pollInterval;
+  }
+
+  /** Reads what a question needs of a repository that is not read to its end. When it resolves the tree has been told of the catalogue with it. */
+  async #read(need: DataNeed, signal: AbortSignal): Promise<void> {
+    const { growth } = this.#opened;
+    // The catalogue of everything is on its way.
+    if (growth === undefined) return await abortable(this.#whole, signal, 'taking in the catalogue of everything');
+    if (this.#offline.isOffline) throw this.#offline.error('what is not catalogued yet');
+    const linked = linkSignals(signal, this.#offline.signal);
+    try {
+      const info = await growth.read(need, { trusted: this.#trusted, deadline: this.options.deadline, signal: linked.signal });
+      if (growth.finished === undefined && this.#opened.growth === growth) return this.#takeInAdditions(info);
+    } catch (error) {
+      if (this.#offline.isOffline) throw this.#offline.error('what is not catalogued yet');
+      // What ended the wait is that there is nothing to wait for any more.
+      if (growth.finished === undefined || signal.aborted) throw error;
+    } finally {
+      linked.unlink();
+    }
+    void this.#takeInToldChanges();
+    await abortable(this.#whole, signal, 'taking in the catalogue of everything');
+  }
+
+  /** The kernel is not waited for: it may itself wait for the answer to the question. */
+  #takeInAdditions(info: CatalogueInfo): void {
+    if (info.version <= this.#info.version) return;
+    this.#info = info;
+    const { catalogueFile, digestsFile } = this.#opened;
+    void this.#takeIn({ catalogueFile, digestsFile });
   }
 
   #schedulePoll(): void {
@@ -364,6 +421,10 @@ class Mount implements Mounted {
     this.#errors.push({ at: Date.now(), path, message: error.message });
     if (this.#errors.length > ERRORS_KEPT) this.#errors.shift();
   }
+}
+
+function walkStatus({ state: { progress, problem } }: Growth): NonNullable<MountStatus['walk']> {
+  return { progress, ...(problem === undefined ? {} : { problem: problem.message }) };
 }
 
 /** What the last look at the origin found. */

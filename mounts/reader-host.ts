@@ -20,7 +20,9 @@ export class ReaderHost implements TreeHost {
   readonly #services: TreeServices;
   readonly #questions = new Map<number, AbortController>();
   readonly #statistics = new Map<number, (statistics: KernelStatistics) => void>();
-  #updated: (() => void) | undefined;
+  /** Of catalogues that the reader thread was told of, the first first. */
+  readonly #updated: (() => void)[] = [];
+  #notifying: Promise<void> = Promise.resolve();
   #becomeReady!: (ready: ViewReady) => void;
   #failToBecomeReady!: (error: unknown) => void;
   #nextToken = 1;
@@ -84,10 +86,14 @@ export class ReaderHost implements TreeHost {
 
   replaceCatalogue(files: CatalogueFiles): Promise<void> {
     return new Promise((resolve) => {
-      this.#updated = resolve;
+      this.#updated.push(resolve);
       this.#thread.tell({ kind: 'catalogue', files });
       void this.ended.then(resolve);
     });
+  }
+
+  expireUnread(): void {
+    if (!this.hasEnded) this.#thread.tell({ kind: 'expire' });
   }
 
   brokenContent(id: number): void {
@@ -141,6 +147,9 @@ export class ReaderHost implements TreeHost {
       case 'size':
         this.#answer(message.token, async (signal) => ({ size: await this.#services.size(message.request, signal) }));
         break;
+      case 'need':
+        this.#answer(message.token, (signal) => this.#services.read(message.need, signal));
+        break;
       case 'status':
         this.#answer(message.token, async () => ({ text: await this.#services.status() }));
         break;
@@ -158,7 +167,7 @@ export class ReaderHost implements TreeHost {
         this.#services.onError(message.path, message.operation, deserializeError(message.error));
         break;
       case 'invalidate':
-        void this.#invalidate(message.frames);
+        this.#invalidate(message.frames, message.isUpdate === true);
         break;
       case 'ended':
         break;
@@ -182,10 +191,12 @@ export class ReaderHost implements TreeHost {
       });
   }
 
-  async #invalidate(frames: readonly Uint8Array[]): Promise<void> {
-    await this.#thread.notify(frames);
-    this.#updated?.();
-    this.#updated = undefined;
+  /** One after the other: the kernel may make each wait for a request that itself waits for a remote. */
+  #invalidate(frames: readonly Uint8Array[], isUpdate: boolean): void {
+    this.#notifying = this.#notifying.then(async () => {
+      await this.#thread.notify(frames);
+      if (isUpdate) this.#updated.shift()?.();
+    });
   }
 
   #end(): void {

@@ -61,6 +61,10 @@ class ReaderThread {
       this.#questions.ask((token) => {
         say({ kind: 'size', token, request });
       }),
+    need: (need) =>
+      this.#questions.ask((token) => {
+        say({ kind: 'need', token, need });
+      }),
     status: () =>
       this.#questions.ask((token) => {
         say({ kind: 'status', token });
@@ -118,6 +122,9 @@ class ReaderThread {
         case 'catalogue':
           this.#replaceCatalogue(message.files);
           break;
+        case 'expire':
+          this.#invalidate(this.#served.tree.expireUnread());
+          break;
         case 'statistics':
           say({ kind: 'statistics', token: message.token, statistics: this.#statistics() });
           break;
@@ -129,14 +136,15 @@ class ReaderThread {
     }
   }
 
-  #invalidate(invalidations: readonly Invalidation[]): void {
-    say({ kind: 'invalidate', frames: invalidations.map((invalidation) => notificationFrame(invalidation)) });
+  #invalidate(invalidations: readonly Invalidation[], isUpdate = false): void {
+    say({ kind: 'invalidate', frames: invalidations.map((invalidation) => notificationFrame(invalidation)), isUpdate });
   }
 
   #replaceCatalogue(files: CatalogueFiles): void {
     try {
-      this.#invalidate(this.#served.replaceCatalogue(files));
+      this.#invalidate(this.#served.replaceCatalogue(files), true);
     } catch (error) {
+      this.#invalidate([], true);
       say({ kind: 'error', path: '/', operation: 'update', error: serializeError(error) });
     }
   }

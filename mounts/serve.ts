@@ -51,11 +51,12 @@ export async function serveMount(options: MountOptions, settings: ServeSettings)
   }
 }
 
-async function sourceSettings(options: MountOptions, { directories, onProgress }: ServeSettings, warn: (line: string) => void) {
+async function sourceSettings(options: MountOptions, { directories, log, onProgress }: ServeSettings, warn: (line: string) => void) {
   const { cacheDirectory, publicKey, deadline, idleTimeout, offline, mirrors, rateLimit, caFile } = options;
   const configuration = await loadConfiguration(directories.configurationFiles);
   const network = { deadline, idleTimeout, mirrors, rateLimit, caFile };
-  return { cacheDirectory, publicKey, offline, configuration, onProgress, warn, ...network };
+  const onWarning = (message: string): void => log.logger.warn(message);
+  return { cacheDirectory, publicKey, offline, configuration, lazy: true, onProgress, warn, onWarning, ...network };
 }
 
 async function serveUntilEnded(

@@ -11,6 +11,7 @@
  *     trust.json                   the greatest serial number seen (publication/trust.ts)
  *     listing.sqlite3              of a Gen2 repository: what was listed of it
  *     lock                         held while a version is made
+ *     walking                      of a Gen2 repository: held while it is walked, before that lock
  *
  * Invariants: files of a version never change once `current` has named it, but for the catalogue, which changes from one version to the next in one transaction,
  * while those who have it open keep theirs; `current` is replaced whole. So a reader needs no lock, and a crash at any instant leaves the version before. The last two
@@ -38,6 +39,8 @@ const versionSchema = z.object({
   root: z.string().optional(),
   /** Whether what went at the repository was not looked for yet. */
   isUnfinished: z.boolean().optional(),
+  /** Set where the repository is not read to its end yet: the catalogue has what was found so far. */
+  partial: z.literal(true).optional(),
 });
 
 export type SourceVersion = Readonly<z.infer<typeof versionSchema>>;
@@ -60,6 +63,10 @@ export class SourceStore {
 
   get lockFile(): string {
     return join(this.directory, 'lock');
+  }
+
+  get walkFile(): string {
+    return join(this.directory, 'walking');
   }
 
   filesOf(version: number): VersionFiles {

@@ -15,11 +15,13 @@ import { SourceStore } from './source-store.js';
 import { displayName } from './formats/contract.js';
 import { bringUpToDate, openCurrent } from './source-version.js';
 import { followDefinitions } from './user-definitions.js';
+import { Warnings } from './warnings.js';
 import type { Remote } from '../proxy/contract.js';
 import type { CredentialLookup } from '../proxy/credentials.js';
 import type { CatalogueInfo } from '../registry/contract.js';
 import type { Configuration } from './configuration.js';
 import type { Publication } from './contract.js';
+import type { Growth } from './growth.js';
 import type { SourceVersion } from './source-store.js';
 import type { SharedOrigin } from './shared-origin.js';
 import type { OpenVersion, SourceParts } from './source-version.js';
@@ -40,6 +42,10 @@ export interface SourceSettings {
   readonly caFile?: string | null | undefined;
   /** Content that may change without telling, as that of a Gen2 repository, is read again. */
   readonly thorough?: boolean | undefined;
+  /** A repository that takes long to be read is served while it is: see {@link OpenedSource.growth}. */
+  readonly lazy?: boolean | undefined;
+  /** Told of what was left out of the catalogue, a bounded number of times. */
+  readonly onWarning?: ((message: string) => void) | undefined;
   /** Nothing is contacted: the catalogue of an earlier time is used. */
   readonly offline?: boolean;
   /** Told what is being done, as a line that the next one replaces. */
@@ -79,6 +85,10 @@ export interface OpenedSource {
   readonly info: CatalogueInfo;
   /** As of {@link Refreshed}, of what was opened. */
   readonly isUnfinished: boolean;
+  /** What was left out of the catalogue. */
+  readonly warnings: Pick<Warnings, 'count' | 'first'>;
+  /** Set while the catalogue has only what was found so far: until a refresh after the walk has ended. */
+  readonly growth: Growth | undefined;
   /** Why the origin could not be asked, where the catalogue of an earlier time is used. */
   readonly problem?: ButlerfsError;
   /**
@@ -173,9 +183,11 @@ async function openAt({ root, parsed, publicKey, configured, settings, signal, c
     const poll = open(Math.min(POLL_DEADLINE, deadline ?? POLL_DEADLINE), UNREACHABLE);
     const templateFile = parsed.named?.templates;
     const onProgress = settings.onProgress ?? (() => undefined);
-    const { thorough } = settings;
+    const { thorough, lazy, onWarning } = settings;
+    const warnings = new Warnings(onWarning);
     const userDefinitions = followDefinitions(settings.configuration, parsed);
-    const parts = { remote, poll, store, directory, catalogue, templateFile, userDefinitions, publicKey, thorough, onProgress };
+    const origin = { remote, directory, catalogue, templateFile, userDefinitions };
+    const parts = { ...origin, poll, store, publicKey, thorough, lazy, onProgress, warnings };
     try {
       return new Source(
         parts,
@@ -263,7 +275,18 @@ class Source implements OpenedSource {
     return displayName(this.#parts);
   }
 
+  get warnings(): Warnings {
+    return this.#parts.warnings;
+  }
+
+  get growth(): Growth | undefined {
+    return this.#opened.growth;
+  }
+
   get watch(): OpenedSource['watch'] {
+    const { growth, isOutdated } = this.#opened;
+    if (growth !== undefined) return (onChange) => growth.watch(onChange);
+    if (isOutdated === true) return (onChange) => onChange();
     const catalogue = this.#parts.catalogue?.catalogue;
     if (catalogue?.isTold !== true) return undefined;
     return (onChange, signal) => catalogue.watch(onChange, { interval: POLL_DEADLINE, signal });
@@ -318,7 +341,9 @@ class Source implements OpenedSource {
   }
 
   async #refresh(signal: AbortSignal): Promise<Refreshed> {
-    const before = this.#opened.version.version;
+    const { growth, version } = this.#opened;
+    if (growth !== undefined) return await this.#refreshGrowing(growth);
+    const before = version.version;
     const linked = linkSignals(signal, this.#closing.signal);
     try {
       this.#opened = await newestVersion(this.#parts, this.#parts.poll, linked.signal, this.#opened);
@@ -329,9 +354,21 @@ class Source implements OpenedSource {
     return { changed: this.#opened.version.version !== before, info, catalogueFile, digestsFile, isUnfinished };
   }
 
+  /** The walk asks the origin all the time. */
+  async #refreshGrowing(growth: Growth): Promise<Refreshed> {
+    const { finished, state } = growth;
+    if (finished !== undefined) {
+      this.#opened = finished;
+      await growth.close();
+    } else if (state.problem !== undefined) throw state.problem;
+    const { info, catalogueFile, digestsFile, isUnfinished } = this;
+    return { changed: finished !== undefined, info, catalogueFile, digestsFile, isUnfinished };
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#refreshing?.catch(() => undefined);
+    await this.#opened.growth?.close();
     const { remote, poll, catalogue } = this.#parts;
     await Promise.all([remote.close(), poll.close(), catalogue?.catalogue.close()]);
   }

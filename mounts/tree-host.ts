@@ -5,18 +5,20 @@
 
 import type { ObjectRequest, PartialContent, WholeContent } from '../cache/contract.js';
 import type { ButlerfsError } from '../common/errors.js';
-import type { DataIdValue } from '../registry/contract.js';
+import type { DataIdValue, DataNeed, Unread } from '../registry/contract.js';
 import type { FlavorNames, KeyAliases } from '../registry/open.js';
 import type { KernelStatistics } from './contract.js';
 
 /** What can be replaced while it is served. */
-export type CatalogueFiles = Pick<TreeSettings, 'catalogueFile' | 'digestsFile'>;
+export type CatalogueFiles = Pick<TreeSettings, 'catalogueFile' | 'digestsFile' | 'unread'>;
 
 /** What is served. */
 export interface TreeSettings {
   readonly catalogueFile: string;
   /** Of a published source: nothing is served that these digests, or the catalogue, do not vouch for. */
   readonly digestsFile: string | undefined;
+  /** Set where the catalogue lacks what was not read of the repository yet. */
+  readonly unread?: Unread | undefined;
   readonly cacheDirectory: string;
   readonly verify: 'fetch' | 'open';
   /** URL of the repository's root, as its remote gives it. */
@@ -39,6 +41,8 @@ export interface TreeServices {
   expect(requests: readonly ObjectRequest[]): void;
   /** Bytes of an object whose size is not published. */
   size(request: ObjectRequest, signal: AbortSignal): Promise<number>;
+  /** Reads what a question needs; when it resolves the tree was told of the catalogue with it. */
+  read(need: DataNeed, signal: AbortSignal): Promise<void>;
   status(): Promise<string>;
   onError(path: string, operation: string, error: ButlerfsError): void;
 }
@@ -69,8 +73,13 @@ export interface TreeHost {
   /** Mounts, read-only, and serves. Rejects with `mount-failed`, or `unsupported` where the transport cannot be used here. */
   attach(settings: AttachSettings): Promise<void>;
   statistics(): Promise<KernelStatistics>;
-  /** Resolves when the new catalogue is served and the kernel was told what changed, as far as it can be told. */
+  /**
+   * Resolves when the new catalogue is served and the kernel was told what changed, as far as it can be told. The tree is told at once: questions that are answered
+   * afterwards find it there.
+   */
   replaceCatalogue(files: CatalogueFiles): Promise<void>;
+  /** The kernel shall forget listings for which directories were read too long ago, as far as it can be told. */
+  expireUnread(): void;
   /** Content that is open by chunk turned out to be wrong: the kernel shall forget what it has of it, as far as it can be told. */
   brokenContent(id: number): void;
   /** Likewise of objects that were damaged on the disk, by their digests as `algorithm:hex`; and what is open for nobody any more is closed. */

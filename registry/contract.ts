@@ -338,3 +338,4 @@ export interface Catalogue {
 
 export type { RepositoryNames };
 export type * from './reader-contract.js';
+export type * from './unread-contract.js';

@@ -152,6 +152,8 @@ function gen2Key(
   if (isNumber && !/^(?:0|[1-9]\d{0,14})$/.test(value)) return undefined;
   const given = isNumber ? Number(value) : value;
   const found = catalogue.dimensionValues(wanted, 2, new Map([[name, given]]));
+  // An exposure of which nothing is known yet has the number of its visit.
+  if (found.length === 0 && isNumber) return { dimension: wanted, value: given };
   return found.length === 1 ? { dimension: wanted, value: found[0]! } : undefined;
 }
 

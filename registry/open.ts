@@ -27,7 +27,10 @@ export { faultOfNames, parseRepositoryNames } from './names.js';
 export type { RepositoryNames } from './names.js';
 export { cameraOfMapper, checkClash, definedTemplate, readCamera } from './readers/gen2/camera.js';
 export { shownTemplate } from './readers/gen2/definitions.js';
-export type { Camera, Gen2Reading, Gen2Repository } from './readers/gen2/contract.js';
+export { fieldsOfVisit, gen2Additions } from './readers/gen2/additions.js';
+export type { Gen2Found } from './readers/gen2/additions.js';
+export { calibrationName, runName } from './readers/gen2/collections.js';
+export type { Camera, FieldValues, Gen2Reading, Gen2Repository, TemplateRoot } from './readers/gen2/contract.js';
 export {
   calibrationDirectory,
   calibrationRegistry,
@@ -35,10 +38,13 @@ export {
   rawRegistry,
   RepositoryLayout,
   rerunDirectory,
+  rootsAt,
 } from './readers/gen2/layout.js';
 export { ListingStore } from './readers/gen2/listing-store.js';
 export type { ListedEntry } from './readers/gen2/listing-store.js';
 export { compileTemplates } from './readers/gen2/matcher.js';
+export { calibrationDirectories, Gen2Places } from './readers/gen2/needs.js';
+export type { TemplatePlace } from './readers/gen2/needs.js';
 export { parseButlerConfiguration } from './readers/gen3/configuration.js';
 export type { Gen3Configuration, Gen3Datastore } from './readers/gen3/configuration.js';
 export { extensionOf } from './readers/gen3/locations.js';

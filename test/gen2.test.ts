@@ -214,6 +214,7 @@ describe.runIf(shared !== undefined)('a Gen2 repository', () => {
       nginx = await Nginx.start(served);
       mounts = await Promise.all([mountRepository(`${nginx.url}/with`), mountRepository(`${nginx.url}/without`)]);
       [withRegistry, withoutRegistry] = mounts as [TestMount, TestMount];
+      for (const mount of mounts) await eventually('the end of the walk', async () => (await mount.status()).walk === undefined, 30_000);
     });
     afterAll(async () => {
       await Promise.all(mounts.map((mount) => mount.dispose()));

@@ -7,13 +7,14 @@
 
 import { ButlerfsError } from '../../common/errors.js';
 import { didYouMean, nearestNames } from '../../common/nearest.js';
-import type { Catalogue, Constraint, DatasetRow, DatasetType } from '../../registry/contract.js';
+import type { Catalogue, Constraint, DataNeed, DatasetRow, DatasetType } from '../../registry/contract.js';
 import type { TreeContext } from './context.js';
 import { fileNames, type NamedFile, shortNames } from './file-names.js';
 import { combine, hashText, inodeNumber } from './identity.js';
 import { type DirectoryNode, type Listing, namedListing, noSuchName, type TreeNode } from './node.js';
 import { OperatorDirectory } from './operator-directory.js';
 import { TypeTree } from './type-tree.js';
+import { NotReadYet } from './unread.js';
 import type { View, ViewRequest } from './view.js';
 
 /** The name of the operator. */
@@ -76,9 +77,28 @@ export class CalibrationsDirectory extends OperatorDirectory {
     return this.known(name, () => {
       const { catalogue } = this.context;
       const type = calibrationType(catalogue, name);
+      const need = this.#needOf(type);
+      if (need !== undefined) throw new NotReadYet(need);
       validCalibration(catalogue, this.context.view(this.#request), this.#dataId, type);
       return new CalibrationDirectory(new TypeTree(this.context, this.#request, type.name, null), this.#dataId, this, name);
     });
+  }
+
+  override needToList(): DataNeed | undefined {
+    const types = this.context.unread === undefined ? [] : this.context.catalogue.datasetTypes();
+    for (const type of types) {
+      const need = type.isCalibration ? this.#needOf(type) : undefined;
+      if (need !== undefined) return need;
+    }
+    return undefined;
+  }
+
+  #needOf(type: DatasetType): DataNeed | undefined {
+    const given = type.dimensions.required.flatMap((name) => {
+      const value = this.#dataId.get(name);
+      return value === undefined ? [] : [[name, value] as const];
+    });
+    return new TypeTree(this.context, this.#request, type.name, null).needOf(new Map(given));
   }
 
   listing(): Listing {

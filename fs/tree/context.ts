@@ -2,6 +2,7 @@
 
 import type { Catalogue, Constraint, DatasetRow, RepositoryNames } from '../../registry/contract.js';
 import type { ContentSource } from '../content.js';
+import type { UnreadContent } from '../unread.js';
 import { FollowingFiles } from './following.js';
 import type { DatasetFile, KnownFiles } from './dataset-file.js';
 import { openView, rangeTexts, type View, type ViewRequest } from './view.js';
@@ -29,10 +30,18 @@ export class TreeContext {
   readonly #blocks = new Set<RowBlock>();
   #rowsHeld = 0;
   #catalogue: Catalogue;
+  #unread: UnreadContent | undefined;
   #generation = 0;
 
-  constructor(catalogue: Catalogue, content: ContentSource, mountDefaults: Constraint, names: RepositoryNames) {
+  constructor(
+    catalogue: Catalogue,
+    content: ContentSource,
+    mountDefaults: Constraint,
+    names: RepositoryNames,
+    unread: UnreadContent | undefined,
+  ) {
     this.#catalogue = catalogue;
+    this.#unread = unread;
     this.content = content;
     this.following = new FollowingFiles(content);
     this.names = names;
@@ -48,9 +57,15 @@ export class TreeContext {
     return this.#generation;
   }
 
+  /** Set where the catalogue lacks what was not read of the repository yet. */
+  get unread(): UnreadContent | undefined {
+    return this.#unread;
+  }
+
   /** Takes up another catalogue: views and held rows of the former are dropped. */
-  replaceCatalogue(catalogue: Catalogue): void {
+  replaceCatalogue(catalogue: Catalogue, unread: UnreadContent | undefined): void {
     this.#catalogue = catalogue;
+    this.#unread = unread;
     this.#generation++;
     this.following.clear();
     this.#views.clear();
@@ -64,7 +79,7 @@ export class TreeContext {
     const key = JSON.stringify([request.collections, request.order, request.where, request.calibrations, ...rangeTexts(request.ingested)]);
     let view = this.#views.get(key);
     if (view === undefined) {
-      view = openView(this.#catalogue, request, this.mountDefaults);
+      view = openView(this.#catalogue, request, this.mountDefaults, this.#unread !== undefined);
       this.#views.set(key, view);
     }
     return view;

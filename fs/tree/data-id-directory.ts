@@ -8,7 +8,7 @@
  */
 
 import { ButlerfsError } from '../../common/errors.js';
-import type { Constraint, DataIdValue, DatasetRow, DatasetType, DimensionName } from '../../registry/contract.js';
+import type { Constraint, DataIdValue, DataNeed, DatasetRow, DatasetType, DimensionName } from '../../registry/contract.js';
 import { parseKeyValue } from '../../registry/keys.js';
 import { encodeComponent } from '../../registry/values.js';
 import { ROW_LIMIT } from './context.js';
@@ -18,9 +18,10 @@ import { fileNames, filesOf, nameOrNone, type NamedFile, shortNames } from './fi
 import { combine, hashText, inodeNumber, spread } from './identity.js';
 import { LeavesAhead } from './leaves-ahead.js';
 import { LongDirectory } from './long-directory.js';
-import { DirectoryNode, type Listing, noSuchName, type TreeNode } from './node.js';
+import { DirectoryNode, type Listing, type NodeAttributes, noSuchName, type TreeNode } from './node.js';
 import { type Range, rangeWith } from './row-range.js';
 import type { TypeTree } from './type-tree.js';
+import { NotReadYet } from './unread.js';
 import { remainingKeys, type View, withDefaults } from './view.js';
 
 export class DataIdDirectory extends DirectoryNode {
@@ -28,6 +29,8 @@ export class DataIdDirectory extends DirectoryNode {
   /** The key that this directory adds to its parent's; undefined at the top of the type's tree. */
   readonly dimension: DimensionName | undefined;
   readonly value: DataIdValue | undefined;
+  /** Whether the name was taken to lead somewhere although the catalogue has nothing there yet. */
+  isProvisional = false;
   /** Hash of what was last listed, to tell whether an update changed it; 0 while nothing was. */
   listed = 0;
   #range: Range | undefined;
@@ -83,6 +86,21 @@ export class DataIdDirectory extends DirectoryNode {
     return this.tree.type;
   }
 
+  /** Whether it is still not known if there is anything. */
+  get isUncertain(): boolean {
+    this.isProvisional &&= this.tree.context.unread !== undefined && this.#isEmpty();
+    return this.isProvisional;
+  }
+
+  override attributes(): NodeAttributes {
+    const attributes = super.attributes();
+    return this.isUncertain ? { ...attributes, stable: false } : attributes;
+  }
+
+  override needToList(): DataNeed | undefined {
+    return this.tree.needOf(this.constraint());
+  }
+
   /** The data ID so far, with the view's defaults. */
   constraint(): Map<DimensionName, DataIdValue> {
     return new Map(withDefaults(this.#view, this.#type, this.#given()));
@@ -96,7 +114,7 @@ export class DataIdDirectory extends DirectoryNode {
 
   find(name: string): TreeNode {
     const known = this.children?.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined && !(known instanceof DataIdDirectory && known.isUncertain)) return known;
     const constraint = this.constraint();
     const keys = remainingKeys(this.#view, this.#type, constraint);
     if (keys.length === 0) {
@@ -107,8 +125,12 @@ export class DataIdDirectory extends DirectoryNode {
     if (name === CALIBRATIONS && hasCalibrations(constraint))
       return new CalibrationsDirectory(this.tree.context, this.tree.request, constraint, this, name);
     const equals = name.indexOf('=');
-    if (equals <= 0) throw noSuchName(this, name);
-    return this.#child(name, name.slice(0, equals), name.slice(equals + 1), constraint, keys);
+    if (equals <= 0) {
+      const need = keys.length === 0 ? this.tree.needOf(constraint) : undefined;
+      throw need === undefined ? noSuchName(this, name) : new NotReadYet(need);
+    }
+    const child = this.#child(name, name.slice(0, equals), name.slice(equals + 1), constraint, keys);
+    return known ?? child;
   }
 
   #child(name: string, key: string, text: string, constraint: Constraint, keys: readonly DimensionName[]): DataIdDirectory {
@@ -118,18 +140,23 @@ export class DataIdDirectory extends DirectoryNode {
     }
     if (dimension === keys[0]) {
       const range = this.#rangeOf(value) ?? this.#rangeAhead(value, constraint, keys);
-      if (range !== undefined) return this.#found(name, dimension, value, range);
+      if (range !== undefined) return this.#checked(new DataIdDirectory(this.tree, this, name, dimension, value, range));
     }
-    const child = new DataIdDirectory(this.tree, this, name, dimension, value);
-    if (child.#isEmpty())
-      throw new ButlerfsError('unknown-value', { what: `'${name}'`, where: `'/${this.path}'`, why: 'no dataset has it' });
-    return child;
+    return this.#checked(new DataIdDirectory(this.tree, this, name, dimension, value));
   }
 
-  #found(name: string, dimension: DimensionName, value: DataIdValue, range: Range): DataIdDirectory {
-    if (range.from === range.to)
-      throw new ButlerfsError('unknown-value', { what: `'${name}'`, where: `'/${this.path}'`, why: 'no dataset has it' });
-    return new DataIdDirectory(this.tree, this, name, dimension, value, range);
+  /**
+   * A child that has data. One that may have some that were not read yet is taken to have, until the last key is given: then it is looked for.
+   */
+  #checked(child: DataIdDirectory): DataIdDirectory {
+    if (!child.#isEmpty()) return child;
+    const constraint = child.constraint();
+    const need = this.tree.needOf(constraint);
+    if (need === undefined)
+      throw new ButlerfsError('unknown-value', { what: `'${child.name}'`, where: `'/${this.path}'`, why: 'no dataset has it' });
+    if (need.kind === 'everything' || remainingKeys(this.#view, this.#type, constraint).length === 0) throw new NotReadYet(need);
+    child.isProvisional = true;
+    return child;
   }
 
   #isEmpty(): boolean {

@@ -7,7 +7,16 @@
 
 import { ButlerfsError } from '../../common/errors.js';
 import { didYouMean, nearestNames } from '../../common/nearest.js';
-import type { Catalogue, Constraint, DataIdQuery, DataIdValue, DatasetType, DimensionName, WhereFilter } from '../../registry/contract.js';
+import type {
+  Catalogue,
+  Constraint,
+  DataIdQuery,
+  DataIdValue,
+  DataNeed,
+  DatasetType,
+  DimensionName,
+  WhereFilter,
+} from '../../registry/contract.js';
 import { type KeyOwner, parseKeyValue } from '../../registry/keys.js';
 import { encodeComponent } from '../../registry/values.js';
 import type { TreeContext } from './context.js';
@@ -17,6 +26,7 @@ import { type DirectoryNode, type Listing, namedListing, noSuchName, type TreeNo
 import { OperatorDirectory } from './operator-directory.js';
 import { recordText } from './record-text.js';
 import { TextFile } from './text-files.js';
+import { EVERYTHING, requireEverything } from './unread.js';
 import { remainingKeys, type View, type ViewRequest, withDefaults } from './view.js';
 
 /** The names of the operators. */
@@ -112,9 +122,14 @@ export class DataIdLevelsDirectory extends OperatorDirectory {
 
   find(name: string): TreeNode {
     return this.known(name, () => {
+      requireEverything(this.context.unread);
       this.#levels(name);
       return new DataIdLevelDirectory(this.context, this.#request, (view) => this.#levels(name, view), this, name);
     });
+  }
+
+  override needToList(): DataNeed | undefined {
+    return this.context.unread === undefined ? undefined : EVERYTHING;
   }
 
   #levels(name: string, view: View = this.context.view(this.#request)): DataIdLevels {

@@ -16,6 +16,7 @@
 
 import type { ObjectRequest } from '../../cache/contract.js';
 import { ButlerfsError } from '../../common/errors.js';
+import type { DataNeed } from '../../registry/contract.js';
 import { resolveKey } from '../../registry/keys.js';
 import { decodeValue, encodeValue } from '../../registry/values.js';
 import { AT, atRequest } from './at.js';
@@ -35,7 +36,8 @@ import type { TreeNode, DirectoryNode } from './node.js';
 import { type Listing, namedListing, noSuchName } from './node.js';
 import { RepositoryDirectory } from './repository-files.js';
 import { StatusFile, TextFile } from './text-files.js';
-import { TypeTree } from './type-tree.js';
+import { mayHoldMore, TypeTree } from './type-tree.js';
+import { EVERYTHING, NotReadYet, requireEverything } from './unread.js';
 import { ofCollection, type ViewRequest } from './view.js';
 import { whereRequest } from './where.js';
 
@@ -54,26 +56,51 @@ export class TypesDirectory extends ContextDirectory {
   }
 
   find(name: string): TreeNode {
+    // A type that was listed stays, empty, while others may be on their way into it.
     return this.known(name, () => (name.startsWith('@') ? this.#operator(name) : this.#typeDirectory(name)));
   }
 
   listing(): Listing {
-    const names = this.context
-      .view(this.#view)
-      .types()
-      .map((type) => type.name);
+    const view = this.context.view(this.#view);
+    const shown = view.types();
+    const others = this.context.unread === undefined ? [] : this.context.catalogue.datasetTypes();
+    const names = [...new Set([...shown, ...others.filter((type) => this.#mayShow(type.name))].map(({ name }) => name))].sort();
     return namedListing(names, true, (name) => this.find(name));
   }
 
+  override needToList(): DataNeed | undefined {
+    return this.context.unread === undefined || this.#view.where === undefined ? undefined : EVERYTHING;
+  }
+
   #typeDirectory(name: string): TreeNode {
-    const { catalogue } = this.context;
     const view = this.context.view(this.#view);
-    const family = findFamily(catalogue, view, name);
+    const family = findFamily(this.context.catalogue, view, name, (type) => mayHoldMore(this.context, this.#view, type));
     if (family !== undefined) return new FlavorsDirectory(this.context, this.#view, name, this);
-    const { type, component } = findType(catalogue, view, name);
-    const directory = new DataIdDirectory(new TypeTree(this.context, this.#view, type.name, component), this, name);
-    if (component !== null && directory.listing().count === 0) throw noSuchName(this, name);
+    const { type, component } = this.#typeOf(name);
+    const directory = new DataIdDirectory(new TypeTree(this.context, this.#view, type, component), this, name);
+    directory.isProvisional = this.#mayShow(type);
+    if (component !== null && !directory.isUncertain && directory.listing().count === 0) throw noSuchName(this, name);
     return directory;
+  }
+
+  #typeOf(name: string): { readonly type: string; readonly component: string | null } {
+    try {
+      const { type, component } = findType(this.context.catalogue, this.context.view(this.#view), name);
+      return { type: type.name, component };
+    } catch (error) {
+      if (this.context.unread === undefined) throw error;
+      if (this.#view.where !== undefined) throw new NotReadYet(EVERYTHING);
+      if (this.#mayShow(name)) return { type: name, component: null };
+      const dot = name.lastIndexOf('.');
+      if (dot > 0 && this.#mayShow(name.slice(0, dot))) return { type: name.slice(0, dot), component: decodeValue(name.slice(dot + 1)) };
+      throw error;
+    }
+  }
+
+  /** Whether there may be data of a type that were not read yet. */
+  #mayShow(name: string): boolean {
+    if (this.context.catalogue.datasetType(name) === undefined) return false;
+    return mayHoldMore(this.context, this.#view, name);
   }
 
   #operator(name: string): TreeNode {
@@ -117,9 +144,15 @@ export class CollectionsDirectory extends ContextDirectory {
   find(name: string): TreeNode {
     return this.known(name, () => {
       const view = ofCollection(this.#view, decodeValue(name));
+      // Calibrations of a date have a collection when they were found.
+      if (!this.context.catalogue.collections().some((one) => view.collections.includes(one.name))) requireEverything(this.context.unread);
       this.context.view(view);
       return new TypesDirectory(this.context, view, this, name);
     });
+  }
+
+  override needToList(): DataNeed | undefined {
+    return this.context.unread === undefined ? undefined : EVERYTHING;
   }
 
   listing(): Listing {

@@ -10,6 +10,7 @@
 
 import { ButlerfsError } from '../../common/errors.js';
 import { flavorKey, givenFlavor, typeOfFlavor } from '../../registry/coadd-flavors.js';
+import type { DataNeed } from '../../registry/contract.js';
 import { decodeValue, encodeComponent } from '../../registry/values.js';
 import type { TreeContext } from './context.js';
 import { DataIdDirectory } from './data-id-directory.js';
@@ -17,7 +18,8 @@ import { type Family, findFamily } from './find-family.js';
 import { combine, hashText, inodeNumber } from './identity.js';
 import { DirectoryNode, type Listing, namedListing, noSuchName, type TreeNode } from './node.js';
 import { OperatorDirectory } from './operator-directory.js';
-import { TypeTree } from './type-tree.js';
+import { mayHoldMore, TypeTree } from './type-tree.js';
+import { NotReadYet } from './unread.js';
 import type { ViewRequest } from './view.js';
 
 export class FlavorsDirectory extends OperatorDirectory {
@@ -59,10 +61,29 @@ export class FlavorsDirectory extends OperatorDirectory {
     return namedListing(names, true, (name) => this.find(name));
   }
 
+  /** What the first flavour needs of which it is not known whether it holds any. */
+  override needToList(): DataNeed | undefined {
+    if (this.context.unread === undefined || this.#given.length === 0) return undefined;
+    const family = this.#family();
+    for (const { flavor, types } of family.flavors) {
+      if (types.length > 1) continue;
+      try {
+        const node = this.#follow(family, flavor, this.#given);
+        const need = node instanceof DataIdDirectory && node.isUncertain ? node.needToList() : undefined;
+        if (need !== undefined) return need;
+      } catch (error) {
+        if (error instanceof NotReadYet) return error.need;
+        if (!(error instanceof ButlerfsError)) throw error;
+      }
+    }
+    return undefined;
+  }
+
   /** Throws `unknown-dataset-type` where an update took the last flavour away. */
   #family(): Family {
     const { name } = this.#top;
-    const family = findFamily(this.context.catalogue, this.context.view(this.#request), name);
+    const { context } = this;
+    const family = findFamily(context.catalogue, context.view(this.#request), name, (type) => mayHoldMore(context, this.#request, type));
     if (family !== undefined) return family;
     throw new ButlerfsError('unknown-dataset-type', { what: `coadds '${name}'`, why: 'the repository no longer has any' });
   }
@@ -72,7 +93,8 @@ export class FlavorsDirectory extends OperatorDirectory {
     const type = typeOfFlavor(name, flavors, flavor);
     const tree = new TypeTree(this.context, this.#request, type.name, component);
     const top = new DataIdDirectory(tree, this.#top, encodeComponent(flavorKey, flavor));
-    if (component !== null && top.listing().count === 0) throw noSuchName(this.#top, top.name);
+    top.isProvisional = mayHoldMore(this.context, this.#request, type.name);
+    if (component !== null && !top.isUncertain && top.listing().count === 0) throw noSuchName(this.#top, top.name);
     let node: TreeNode = top;
     for (const key of components) {
       if (!(node instanceof DirectoryNode)) throw noSuchName(this.#top, key);
@@ -91,7 +113,7 @@ export class FlavorsDirectory extends OperatorDirectory {
     }
   }
 
-  /** Throws what the first flavour says where `components` lead nowhere in any. */
+  /** Throws what the first flavour says where `components` lead nowhere in any, or {@link NotReadYet} where that cannot be told yet of one. */
   #requireAny(family: Family, components: readonly string[]): void {
     let first: unknown;
     for (const { flavor } of family.flavors) {
@@ -100,7 +122,7 @@ export class FlavorsDirectory extends OperatorDirectory {
         return;
       } catch (error) {
         if (!(error instanceof ButlerfsError)) throw error;
-        first ??= error;
+        first = error instanceof NotReadYet ? error : (first ?? error);
       }
     }
     throw first;

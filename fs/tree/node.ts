@@ -1,6 +1,7 @@
 /** The nodes of the tree and what each kind must answer. */
 
 import { ButlerfsError } from '../../common/errors.js';
+import type { DataNeed } from '../../registry/contract.js';
 import type { Answer, NodeId, OpenedFile } from '../contract.js';
 import { FileType } from '../file-type.js';
 import { combine, hashText } from './identity.js';
@@ -78,6 +79,11 @@ export abstract class DirectoryNode extends TreeNode {
   /** The child of that name: one the kernel knows, else a new one. Throws where there is none. */
   abstract find(name: string): TreeNode;
   abstract listing(): Listing;
+
+  /** What must be read before its listing is complete; undefined where it is. */
+  needToList(): DataNeed | undefined {
+    return undefined;
+  }
 
   attributes(): NodeAttributes {
     return { ino: this.ino, size: 0, modified: this.modified, mode: FileType.DIRECTORY | 0o555, stable: true };

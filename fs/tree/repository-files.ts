@@ -1,12 +1,13 @@
 /** `@repo`: the repository's own files under their own names, so that software that knows the layout runs on the mount. */
 
 import type { ObjectRequest } from '../../cache/contract.js';
-import type { RepositoryEntry } from '../../registry/contract.js';
+import type { DataNeed, RepositoryEntry } from '../../registry/contract.js';
 import { ContentFile } from './content-file.js';
 import { ContextDirectory } from './context-directory.js';
 import type { TreeContext } from './context.js';
 import { hashText, inodeNumber } from './identity.js';
 import { type DirectoryNode, type Listing, noSuchName, type TreeNode } from './node.js';
+import { EVERYTHING, requireEverything } from './unread.js';
 
 type FileEntry = NonNullable<RepositoryEntry['file']>;
 
@@ -29,8 +30,13 @@ export class RepositoryDirectory extends ContextDirectory {
       const file = this.context.catalogue.repositoryFile(below);
       if (file !== undefined) return new RepositoryFile(this.context, below, file, this, name);
       if (this.context.catalogue.repositoryDirectory(below) !== undefined) return new RepositoryDirectory(this.context, below, this, name);
+      requireEverything(this.context.unread);
       throw noSuchName(this, name);
     });
+  }
+
+  override needToList(): DataNeed | undefined {
+    return this.context.unread === undefined ? undefined : EVERYTHING;
   }
 
   listing(): Listing {

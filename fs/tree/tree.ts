@@ -23,18 +23,20 @@ import {
   type Waiting,
 } from '../contract.js';
 import { FileType } from '../file-type.js';
+import type { UnreadContent } from '../unread.js';
 import { contentsBelow, type ContentBelow } from './contents.js';
 import { ContentFile } from './content-file.js';
 import { TreeContext } from './context.js';
 import { DataIdDirectory } from './data-id-directory.js';
 import { DatasetFile } from './dataset-file.js';
 import { TypesDirectory } from './directories.js';
-import { DirectoryNode, type Listing, listingHash, type NodeAttributes, type TreeNode } from './node.js';
+import { DirectoryNode, type Listing, listingHash, type NodeAttributes, noSuchName, type TreeNode } from './node.js';
 import { OpenedObject, OpenedPartial } from './open-object.js';
 import { operatorInvalidations } from './operator-directory.js';
 import { OpenedText } from './text-files.js';
 import { TreeAttributes } from './tree-attributes.js';
 import { invalidations } from './update.js';
+import { NotReadYet, whenRead } from './unread.js';
 import { checkChoices, type ViewRequest } from './view.js';
 
 export interface TreeOptions {
@@ -48,6 +50,8 @@ export interface TreeOptions {
   readonly names: RepositoryNames;
   /** Shown as the owner of every inode. */
   readonly owner: { readonly uid: number; readonly gid: number };
+  /** Where the catalogue lacks what was not read of the repository yet. */
+  readonly unread?: UnreadContent | undefined;
 }
 
 /** Seconds for which the kernel may remember that a name does not exist: new data are not announced by name. */
@@ -83,10 +87,10 @@ export class Tree implements FileSystem {
   #totals: FileSystemTotals | undefined;
 
   /** Throws `unknown-collection`, or `unknown-dataset-type` of a choice of calibrations, where the view cannot be resolved. */
-  constructor({ catalogue, content, view, defaults, names, owner }: TreeOptions) {
+  constructor({ catalogue, content, view, defaults, names, owner, unread }: TreeOptions) {
     this.#attributes = new TreeAttributes(owner);
     this.#answer = { node: ROOT, attributes: this.#attributes };
-    this.#context = new TreeContext(catalogue, content, defaults, names);
+    this.#context = new TreeContext(catalogue, content, defaults, names, unread);
     const request = { ...names, patience: PATIENCE, ...view };
     checkChoices(catalogue, this.#context.view(request));
     const root = new TypesDirectory(this.#context, request, undefined, '');
@@ -109,6 +113,10 @@ export class Tree implements FileSystem {
   }
 
   lookup(parent: NodeId, name: string): Answer<Entry> {
+    return whenRead(this.#unread, () => this.#lookUp(parent, name));
+  }
+
+  #lookUp(parent: NodeId, name: string): Answer<Entry> {
     const directory = this.#directory(parent);
     const node = directory.find(name);
     const attributes = node.attributes();
@@ -136,8 +144,50 @@ export class Tree implements FileSystem {
     return mapWaiting(attributes, (value) => this.#attributes.fill(value));
   }
 
-  list(id: NodeId, { low: offset }: DirectoryPosition, sink: DirectorySink): void {
+  list(id: NodeId, { low: offset }: DirectoryPosition, sink: DirectorySink): Waiting<unknown> | undefined {
     const directory = this.#directory(id);
+    const reading = offset === 0 ? this.#readToList(directory) : undefined;
+    if (reading !== undefined) return reading;
+    this.#list(directory, offset, sink);
+    return undefined;
+  }
+
+  /** Waits until what a listing needs was read; undefined where it was. */
+  #readToList(directory: DirectoryNode): Waiting<unknown> | undefined {
+    const check = (): true => {
+      const need = directory.needToList();
+      if (need !== undefined) throw new NotReadYet(need);
+      if (directory instanceof DataIdDirectory && directory.dimension !== undefined && directory.isUncertain)
+        throw noSuchName(directory, '.');
+      return true;
+    };
+    const answer = whenRead<true>(this.#unread, check);
+    return answer === true ? undefined : answer;
+  }
+
+  /**
+   * What the kernel must forget because what was read for it was read too long ago: directories are read again when they are listed again.
+   */
+  expireUnread(): Invalidation[] {
+    const expired: Invalidation[] = [];
+    for (const [id, node] of this.#nodes) {
+      // Of types that may have data some turn out to have none.
+      if (node instanceof TypesDirectory && this.#context.unread !== undefined) expired.push({ kind: 'node', node: id });
+      if (!(node instanceof DataIdDirectory) || node.listed === 0) continue;
+      try {
+        if (node.needToList() === undefined) continue;
+      } catch {
+        // Its type or its view is gone: the update that took it has told so.
+        continue;
+      }
+      expired.push({ kind: 'node', node: id });
+    }
+    return expired;
+  }
+
+  readonly #unread = (): UnreadContent | undefined => this.#context.unread;
+
+  #list(directory: DirectoryNode, offset: number, sink: DirectorySink): void {
     const listing = this.#listing(directory, offset);
     if (offset === 0 && directory instanceof DataIdDirectory) directory.listed = listingHash(listing);
     const next = this.#next;
@@ -256,11 +306,11 @@ export class Tree implements FileSystem {
    * Goes over to another catalogue of the same repository. Returns what the kernel must forget: of directories that it knows those whose entries
    * changed, and the names that went or now lead elsewhere. The former catalogue may be closed afterwards.
    */
-  replaceCatalogue(catalogue: Catalogue): Invalidation[] {
+  replaceCatalogue(catalogue: Catalogue, unread?: UnreadContent): Invalidation[] {
     const former = this.#context.catalogue;
     this.#listings.clear();
     this.#totals = undefined;
-    const changed = invalidations(this.#context, former, catalogue, this.#nodes);
+    const changed = invalidations(this.#context, former, catalogue, unread, this.#nodes);
     return [...changed, ...operatorInvalidations(this.#nodes)];
   }
 

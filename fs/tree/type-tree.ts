@@ -1,11 +1,12 @@
 /** The tree of one dataset type in one view; shared by all its directories. */
 
 import { ButlerfsError } from '../../common/errors.js';
-import type { DatasetType } from '../../registry/contract.js';
+import type { Constraint, DataNeed, DatasetType } from '../../registry/contract.js';
 import type { TreeContext } from './context.js';
 import { DatasetFile, type FileBox, fileKey, type KnownFiles, partOf } from './dataset-file.js';
 import type { NamedFile } from './file-names.js';
 import type { DirectoryNode } from './node.js';
+import { EVERYTHING } from './unread.js';
 import type { View, ViewRequest } from './view.js';
 
 export class TypeTree {
@@ -38,6 +39,18 @@ export class TypeTree {
     return this.#type!;
   }
 
+  /** What must be read before the catalogue can tell which data IDs with these values there are; undefined where it can. */
+  needOf(constraint: Constraint): DataNeed | undefined {
+    const { unread } = this.context;
+    if (unread === undefined) return undefined;
+    const { view, type } = this;
+    if (view.where !== undefined) return EVERYTHING;
+    const collections = view.of(type).searchPath.collections.map(({ name }) => name);
+    if (!unread.mayHold(type.name, collections)) return undefined;
+    const need: DataNeed = { kind: 'data', type: type.name, dataId: Object.fromEntries(constraint), collections };
+    return unread.isRead(need) ? undefined : need;
+  }
+
   /** The files of the view that the kernel knows. */
   get files(): KnownFiles {
     this.#renew();
@@ -62,4 +75,9 @@ export class TypeTree {
     this.#files = this.context.files(this.#view.hash);
     this.#generation = this.context.generation;
   }
+}
+
+/** Whether there may be data of a type that were not read yet. */
+export function mayHoldMore(context: TreeContext, request: ViewRequest, type: string): boolean {
+  return new TypeTree(context, request, type, null).needOf(new Map()) !== undefined;
 }

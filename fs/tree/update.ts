@@ -2,6 +2,7 @@
 
 import type { Catalogue } from '../../registry/contract.js';
 import type { Invalidation, NodeId } from '../contract.js';
+import type { UnreadContent } from '../unread.js';
 import { defaultsText } from './context.js';
 import type { TreeContext } from './context.js';
 import { BoxDirectory } from './cutouts.js';
@@ -21,11 +22,12 @@ export function invalidations(
   context: TreeContext,
   former: Catalogue,
   next: Catalogue,
+  unread: UnreadContent | undefined,
   nodes: ReadonlyMap<NodeId, TreeNode>,
 ): Invalidation[] {
   const sameChains = JSON.stringify(former.collections()) === JSON.stringify(next.collections());
   const defaults = context.viewDefaults();
-  context.replaceCatalogue(next);
+  context.replaceCatalogue(next, unread);
   // Where a governor has one more value, paths have one more key.
   const sameDefaults = [...defaults].every(([request, text]) => defaultsNow(context, request) === text);
   const touched = sameChains && sameDefaults ? touchFilter(former, next) : everything;

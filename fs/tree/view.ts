@@ -50,13 +50,17 @@ export interface View extends ViewRequest {
   shows(type: DatasetType): boolean;
 }
 
-/** Resolves a view. Throws `unknown-collection`, and `usage` for an expression that is none. `defaults` are the mount's own. */
-export function openView(catalogue: Catalogue, request: ViewRequest, defaults: Constraint): View {
+/**
+ * Resolves a view. Throws `unknown-collection`, and `usage` for an expression that is none. `defaults` are the mount's own. `isPartial`: the catalogue lacks data,
+ * so that the only governor there is is that of the data to come.
+ */
+export function openView(catalogue: Catalogue, request: ViewRequest, defaults: Constraint, isPartial = false): View {
   const searchPath = catalogue.searchPath(request.collections.length === 0 ? undefined : request.collections);
   const all = new Map(defaults);
   for (const name of catalogue.universe.names) {
     if (all.has(name) || catalogue.universe.dimension(name)?.isGovernor !== true) continue;
-    const [only, another] = catalogue.governorValues(searchPath, name, 2);
+    const found: readonly DataIdValue[] = catalogue.governorValues(searchPath, name, 2);
+    const [only, another] = found.length === 0 && isPartial ? catalogue.dimensionValues(name, 2) : found;
     if (only !== undefined && another === undefined) all.set(name, only);
   }
   return new OpenView(catalogue, request, searchPath, all);

@@ -1,7 +1,7 @@
 /** Kinds of repositories: how each is recognised at an origin, how it tells that it changed, and what of it is brought here to be read. */
 
 import type { Remote } from '../../proxy/contract.js';
-import type { Catalogue, CatalogueInfo, RepositoryNames } from '../../registry/contract.js';
+import type { Catalogue, CatalogueInfo, DataNeed, RepositoryNames, RepositoryReader, Unread } from '../../registry/contract.js';
 import type { ShownType } from '../../registry/open.js';
 import type { DefinitionSet, NamedLocation, TypeDefinition } from '../../registry/definitions/contract.js';
 import type { Reading } from '../../registry/reading.js';
@@ -35,6 +35,11 @@ export interface FoundRepository {
   /** Brings here what is to be read. */
   prepare(preparation: Preparation): Promise<PreparedRepository>;
   /**
+   * Brings here what it takes to serve the repository before all of it was read; undefined where reading it takes no time. `copies`: those of the version that is
+   * gone on with, which are not brought again.
+   */
+  readonly grow?: ((preparation: Preparation, copies?: Readonly<Record<string, string>>) => Promise<GrowingRepository>) | undefined;
+  /**
    * Which dataset types there are, and where each comes from. `openCatalogue` opens the catalogue of what is there now, where it is needed; the caller closes it. Undefined
    * where nothing can be defined. Rejects as {@link prepare}.
    */
@@ -47,6 +52,29 @@ export interface KnownTypes {
   readonly locations: readonly NamedLocation[];
   /** Whether the same type is there already. Throws `configuration` for a definition that does not fit, or clashes with another type. */
   check(definition: TypeDefinition): boolean;
+}
+
+/** A repository of which parts are read as they are asked for. {@link PreparedRepository.reading} reads what was found so far. Whoever gets it closes it. */
+export interface GrowingRepository extends PreparedRepository {
+  readonly types: Unread['types'];
+  /**
+   * Reads what the catalogue needs for an answer. `since`: milliseconds since 1970; what was read later is taken for what is there. Undefined where nothing was
+   * found that the catalogue has not. Rejects with `remote-*` or `interrupted`; what was read until then is kept.
+   */
+  search(
+    need: Extract<DataNeed, { kind: 'data' }>,
+    catalogue: Catalogue,
+    options: { readonly since: number; readonly signal: AbortSignal },
+  ): Promise<Finding | undefined>;
+  close(): void;
+}
+
+/** What a search found. */
+export interface Finding {
+  /** Reads it, for the catalogue as it is when it is updated. */
+  reader(catalogue: Catalogue, onWarning: (message: string) => void): RepositoryReader;
+  /** The catalogue has it: it is not found again as long as it stays as it is. */
+  taken(): void;
 }
 
 export interface Preparation {

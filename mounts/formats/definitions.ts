@@ -17,7 +17,7 @@ import type { Remote } from '../../proxy/contract.js';
 import type { DefinedListing, DefinedType, DefinitionSet, TypeDefinition } from '../../registry/definitions/contract.js';
 import { displayName } from './contract.js';
 import type { FoundRepository, Preparation, PreparedRepository, RepositoryOrigin } from './contract.js';
-import { usable } from './gen2-walk.js';
+import { usable } from './gen2-listing.js';
 import { listInto } from './listing.js';
 import { repositoryFile } from './repository-file.js';
 import { readOptionalText } from './text.js';

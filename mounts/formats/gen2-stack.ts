@@ -14,7 +14,7 @@ import type { RemoteEntry } from '../../proxy/contract.js';
 import type { Gen2Repository } from '../../registry/open.js';
 import { displayName } from './contract.js';
 import type { RepositoryOrigin } from './contract.js';
-import { usable } from './gen2-walk.js';
+import { usable } from './gen2-listing.js';
 import { readSmallText } from './text.js';
 
 export const newConfiguration = 'repositoryCfg.yaml';
@@ -37,6 +37,8 @@ export interface Stack {
   readonly repositories: readonly Gen2Repository[];
   /** What `_mapper` or `repositoryCfg.yaml` of the root, or of a parent, name; undefined where none does. */
   readonly mapper: string | undefined;
+  /** What stands in the directory of each. */
+  readonly entriesOf: ReadonlyMap<string, readonly RemoteEntry[]>;
 }
 
 interface Found {
@@ -94,7 +96,8 @@ class StackSearch {
     }
     repositories.sort((a, b) => (a.path < b.path ? -1 : 1));
     const own = ['', ...(repositories[0]?.ancestors ?? [])].map((path) => this.#found.get(path)?.mapper);
-    return { repositories, mapper: own.find((mapper) => mapper !== undefined) };
+    const entriesOf = new Map([...this.#found.values()].map(({ path, entries }) => [path, entries]));
+    return { repositories, mapper: own.find((mapper) => mapper !== undefined), entriesOf };
   }
 
   #rootProblem(problem: string): ButlerfsError {

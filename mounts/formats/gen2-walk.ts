@@ -3,10 +3,9 @@
 import { setMaxListeners } from 'node:events';
 import { linkSignals, throwIfAborted } from '../../common/deadline.js';
 import type { LinkedController } from '../../common/deadline.js';
-import { asButlerfsError } from '../../common/errors.js';
-import { parseRemotePath } from '../../proxy/paths.js';
-import type { Remote, RemoteEntry } from '../../proxy/contract.js';
+import type { Remote } from '../../proxy/contract.js';
 import type { ListedEntry, ListingStore } from '../../registry/open.js';
+import type { DirectoryListing } from './gen2-listing.js';
 
 /** Which directories are listed. */
 export interface WalkedLayout<Directory extends WalkedDirectory> {
@@ -24,6 +23,8 @@ export interface WalkSettings<Directory extends WalkedDirectory> {
   readonly remote: Remote;
   readonly layout: WalkedLayout<Directory>;
   readonly store: ListingStore;
+  /** Lists into that store. */
+  readonly listing: DirectoryListing;
   readonly signal: AbortSignal;
   /** Told how far it is, as a line that the next one replaces. */
   readonly onProgress: (line: string) => void;
@@ -34,7 +35,7 @@ export interface WalkResult {
   readonly files: number;
   /** Directories that were asked for; of the others what is known still holds. */
   readonly listed: number;
-  /** Directories that may not be read, and so are left out: the first of them. */
+  /** Directories that may not be read, and so are left out. */
   readonly unreadable: readonly string[];
 }
 
@@ -49,9 +50,6 @@ const SETTLED = 10 * 60_000;
 
 /** Milliseconds between lines of progress. */
 const PROGRESS_INTERVAL = 500;
-
-/** Errors of one directory that leave the others as they are. */
-const UNREADABLE: readonly string[] = ['remote-forbidden', 'unsupported'];
 
 /** How many unreadable directories are named. */
 const NAMED = 3;
@@ -75,11 +73,9 @@ class Walk<Directory extends WalkedDirectory> {
   readonly #settings: WalkSettings<Directory>;
   /** Taken from the end: depth first, so that few wait at a time. */
   readonly #waiting: Waiting<Directory>[] = [];
-  readonly #unreadable: string[] = [];
   readonly #begun = Date.now();
   #directories = 0;
   #files = 0;
-  #listed = 0;
   #told = 0;
 
   constructor(settings: WalkSettings<Directory>) {
@@ -87,7 +83,7 @@ class Walk<Directory extends WalkedDirectory> {
   }
 
   async run(): Promise<WalkResult> {
-    const { store, layout, remote, signal } = this.#settings;
+    const { store, layout, remote, listing, signal } = this.#settings;
     store.begin(remote.url);
     const root = layout.directory('');
     if (root !== undefined) this.#waiting.push({ directory: root, modified: null });
@@ -102,7 +98,7 @@ class Walk<Directory extends WalkedDirectory> {
     throwIfAborted(signal, `listing ${remote.url}`);
     store.finish();
     this.#tell();
-    return { directories: this.#directories, files: this.#files, listed: this.#listed, unreadable: this.#unreadable };
+    return { directories: this.#directories, files: this.#files, listed: listing.listed, unreadable: [...listing.unreadable] };
   }
 
   async #visitAll(control: LinkedController): Promise<void> {
@@ -124,9 +120,9 @@ class Walk<Directory extends WalkedDirectory> {
   }
 
   async #visit({ directory, modified }: Waiting<Directory>, signal: AbortSignal): Promise<void> {
-    const { remote, layout } = this.#settings;
+    const { remote, layout, listing } = this.#settings;
     throwIfAborted(signal, `listing ${remote.url}`);
-    const entries = this.#known(directory, modified) ?? (await this.#list(directory, modified, signal));
+    const entries = this.#known(directory, modified) ?? (await listing.list(directory.path, modified, signal));
     this.#directories++;
     for (const entry of entries) {
       if (entry.kind === 'file') this.#files++;
@@ -152,43 +148,14 @@ class Walk<Directory extends WalkedDirectory> {
     return entries;
   }
 
-  async #list({ path }: Directory, modified: number | null, signal: AbortSignal): Promise<readonly ListedEntry[]> {
-    const { remote, store } = this.#settings;
-    const listed = Date.now();
-    let entries: readonly ListedEntry[];
-    try {
-      entries = usable(await remote.list!(path === '' ? '' : parseRemotePath(path), { signal }));
-    } catch (error) {
-      const { code } = asButlerfsError(error);
-      // The root must answer; below it a directory may go while its parent is read, or be closed to us.
-      if (path === '' || (code !== 'remote-not-found' && !UNREADABLE.includes(code))) throw error;
-      if (code !== 'remote-not-found') this.#unreadable.push(path);
-      entries = [];
-    }
-    this.#listed++;
-    store.put(path, entries, { listed, modified });
-    return entries;
-  }
-
   #tell(): void {
     this.#told = Date.now();
     const seconds = Math.max(0.1, (this.#told - this.#begun) / 1000);
-    const { length } = this.#unreadable;
-    const unreadable = length === 0 ? '' : `, ${length} cannot be read: ${this.#unreadable.slice(0, NAMED).join(', ')}`;
-    const rate = this.#listed === 0 ? '' : `, ${Math.round(this.#listed / seconds)} directories a second`;
+    const { listed, unreadable: left } = this.#settings.listing;
+    const unreadable = left.size === 0 ? '' : `, ${left.size} cannot be read: ${[...left].slice(0, NAMED).join(', ')}`;
+    const rate = listed === 0 ? '' : `, ${Math.round(listed / seconds)} directories a second`;
     this.#settings.onProgress(
       `listing ${this.#settings.remote.url}: ${this.#directories} directories, ${this.#files} files${rate}${unreadable}`,
     );
   }
-}
-
-/** Longest name of a file on Linux, in bytes. */
-const LONGEST_NAME = 255;
-
-/** Entries whose names are one component that a path can hold: whatever an origin says. */
-export function usable(entries: readonly RemoteEntry[]): RemoteEntry[] {
-  return entries.filter(
-    ({ name }) =>
-      name !== '' && name !== '.' && name !== '..' && !/[/\0]|\p{Surrogate}/u.test(name) && Buffer.byteLength(name) <= LONGEST_NAME,
-  );
 }

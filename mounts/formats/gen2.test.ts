@@ -11,7 +11,7 @@ import { hscMapper, indexGen2, writeFiles, type Indexed } from '../../test/suppo
 import { Nginx } from '../../test/support/nginx.js';
 import { Sshd } from '../../test/support/sshd.js';
 import { removeDirectory, temporaryDirectory } from '../../test/support/temporary.js';
-import { usable } from './gen2-walk.js';
+import { usable } from './gen2-listing.js';
 
 const calexp = '00533/HSC-R/corr/CORR-0903334-022.fits';
 const coadd = (patch: string, filter = 'HSC-I'): string => `deepCoadd-results/${filter}/9813/${patch}/calexp-${filter}-9813-${patch}.fits`;

@@ -21,14 +21,23 @@ import {
   shownTemplate,
 } from '../../registry/open.js';
 import type { Remote, RemoteEntry } from '../../proxy/contract.js';
-import type { FileText, Gen2Repository } from '../../registry/open.js';
+import type { Camera, FileText, Gen2Repository, ListingStore } from '../../registry/open.js';
 import type { DefinitionSet } from '../../registry/definitions/contract.js';
 import { displayName } from './contract.js';
-import type { FoundRepository, KnownTypes, Preparation, PreparedRepository, RepositoryFormat, RepositoryOrigin } from './contract.js';
-import { findStack, isMarked, mapperFile, markers, newConfiguration } from './gen2-stack.js';
-import { usable } from './gen2-walk.js';
+import type {
+  FoundRepository,
+  GrowingRepository,
+  KnownTypes,
+  Preparation,
+  PreparedRepository,
+  RepositoryFormat,
+  RepositoryOrigin,
+} from './contract.js';
 import { definitionFile, nothingDefined, textsOf, walkPeriod } from './definitions.js';
-import { listInto } from './listing.js';
+import { growGen2 } from './gen2-grow.js';
+import { usable } from './gen2-listing.js';
+import { findStack, isMarked, mapperFile, markers, newConfiguration } from './gen2-stack.js';
+import { listingError, listInto, openListing } from './listing.js';
 import { readSmallText } from './text.js';
 
 export const gen2: RepositoryFormat = {
@@ -44,6 +53,8 @@ export const gen2: RepositoryFormat = {
       validator: await validatorOf(origin, entries, signal),
       mayChangeUnseen: true,
       prepare: (preparation) => prepare(preparation, templates, users),
+      // A directory of this host is walked as soon as it is asked for.
+      grow: origin.directory === undefined ? (preparation, copies) => grow(preparation, [templates, users], copies) : undefined,
       knownTypes: () => knownTypes(origin, templates, users, signal),
     };
   },
@@ -138,7 +149,7 @@ async function prepare(preparation: Preparation, templates: readonly FileText[],
   const validator = await validatorOf(origin, usable(await remote.list!('', { signal })), signal);
   onProgress(`looking for the reruns of ${displayName(origin)}`);
   const { repositories, mapper } = await findStack(origin, signal);
-  const camera = readCamera(cameraNamed(mapper), templates, displayName(origin), [users]);
+  const camera = cameraOf(mapper, [templates, users], origin);
   const registries = await bringRegistries(preparation, repositories);
   const listingFile = kept('listing', 'sqlite3');
   const layout = new RepositoryLayout(compileTemplates(camera), repositories);
@@ -147,9 +158,35 @@ async function prepare(preparation: Preparation, templates: readonly FileText[],
   return { reading: { format: 'gen2', camera, repositories, listingFile, registries }, validator, copies };
 }
 
+/** Templates of files, and what the user defined. */
+type Layouts = readonly [readonly FileText[], DefinitionSet];
+
 /** Without any _mapper it is the one camera whose repositories are published so. */
-function cameraNamed(mapper: string | undefined): string | undefined {
-  return mapper === undefined ? 'HSC' : cameraOfMapper(mapper);
+function cameraOf(mapper: string | undefined, [templates, users]: Layouts, origin: RepositoryOrigin): Camera {
+  return readCamera(mapper === undefined ? 'HSC' : cameraOfMapper(mapper), templates, displayName(origin), [users]);
+}
+
+/** Brings here what can be had without a walk. */
+async function grow(
+  preparation: Preparation,
+  layouts: Layouts,
+  copies: Readonly<Record<string, string>> | undefined,
+): Promise<GrowingRepository> {
+  const { origin, kept, signal } = preparation;
+  const { remote } = origin;
+  const { repositories, mapper, entriesOf } = await findStack(origin, signal);
+  const camera = cameraOf(mapper, layouts, origin);
+  const registries = copies ?? (await bringRegistries(preparation, repositories));
+  const listingFile = kept('listing', 'sqlite3');
+  let store: ListingStore | undefined;
+  try {
+    store = await openListing(listingFile);
+    const growing = await growGen2({ remote, camera, repositories, listingFile, registries, entriesOf, store, signal });
+    return { ...growing, validator: null, copies: registries };
+  } catch (error) {
+    store?.close();
+    throw listingError(error, listingFile);
+  }
 }
 
 /** The types of the camera, with what is defined. */
@@ -160,7 +197,7 @@ async function knownTypes(
   signal: AbortSignal,
 ): Promise<KnownTypes> {
   const { mapper } = await findStack(origin, signal);
-  const camera = readCamera(cameraNamed(mapper), templates, displayName(origin), [users]);
+  const camera = cameraOf(mapper, [templates, users], origin);
   return {
     types: Object.values(camera.templates).map(shownTemplate),
     locations: camera.locations,

@@ -3,6 +3,7 @@
 import { rm } from 'node:fs/promises';
 import { ButlerfsError } from '../../common/errors.js';
 import { ListingStore } from '../../registry/open.js';
+import { DirectoryListing } from './gen2-listing.js';
 import { walk, type WalkedDirectory, type WalkSettings } from './gen2-walk.js';
 
 /**
@@ -10,30 +11,35 @@ import { walk, type WalkedDirectory, type WalkSettings } from './gen2-walk.js';
  */
 export async function listInto<Directory extends WalkedDirectory>(
   file: string,
-  settings: Omit<WalkSettings<Directory>, 'store'>,
+  settings: Omit<WalkSettings<Directory>, 'store' | 'listing'>,
 ): Promise<void> {
   try {
     const store = await openListing(file);
     try {
-      await walk({ ...settings, store });
+      await walk({ ...settings, store, listing: new DirectoryListing(settings.remote, store) });
     } finally {
       store.close();
     }
   } catch (error) {
-    if (error instanceof ButlerfsError) throw error;
-    const isFull = error instanceof Error && 'code' in error && error.code === 'SQLITE_FULL';
-    throw new ButlerfsError(isFull ? 'cache-full' : 'cache-failed', {
-      what: 'what was listed',
-      where: file,
-      why: error instanceof Error ? error.message : String(error),
-      advice: isFull ? 'free some space' : `remove ${file}: it is made again`,
-      cause: error,
-    });
+    throw listingError(error, file);
   }
 }
 
+/** Errors of SQLite as those of what is kept of a listing. */
+export function listingError(error: unknown, file: string): ButlerfsError {
+  if (error instanceof ButlerfsError) return error;
+  const isFull = error instanceof Error && 'code' in error && error.code === 'SQLITE_FULL';
+  return new ButlerfsError(isFull ? 'cache-full' : 'cache-failed', {
+    what: 'what was listed',
+    where: file,
+    why: error instanceof Error ? error.message : String(error),
+    advice: isFull ? 'free some space' : `remove ${file}: it is made again`,
+    cause: error,
+  });
+}
+
 /** The store; a new one where the file is damaged, since everything in it can be listed again. */
-async function openListing(file: string): Promise<ListingStore> {
+export async function openListing(file: string): Promise<ListingStore> {
   try {
     return new ListingStore(file);
   } catch (error) {

@@ -71,4 +71,9 @@ export interface Gen2Reading {
   readonly listingFile: string;
   /** Copies here of registries, by location: `registry.sqlite3`, `CALIB/calibRegistry.sqlite3`. */
   readonly registries: Readonly<Record<string, string>>;
+  /**
+   * Set where not all was listed yet: then what was is read, and the rest is added as it is found (additions.ts). `coaddFilters` are the physical filters that
+   * coadds have: of which band they are must be known from the start.
+   */
+  readonly growing?: { readonly coaddFilters: readonly string[] } | undefined;
 }

@@ -11,6 +11,16 @@ export const rawRegistry = 'registry.sqlite3';
 export const rerunDirectory = 'rerun';
 export const parentLink = '_parent';
 
+/** Files by which repositories say what they are. */
+export const mapperFiles: readonly string[] = [
+  '_mapper',
+  parentLink,
+  'repositoryCfg.yaml',
+  'butlerfs.yaml',
+  rawRegistry,
+  calibrationRegistry,
+];
+
 /** Directories whose files belong to other repositories. */
 const otherRepositories: readonly string[] = [rerunDirectory, parentLink];
 
@@ -87,7 +97,7 @@ export class RepositoryLayout {
     const repository = this.#repositories.get(path);
     if (repository === undefined) return undefined;
     const starting = (root: TemplateRoot): Branch => ({ root, base: path, place: this.#matcher.start(root) });
-    const branches = path.startsWith(`${rerunDirectory}/`) ? [starting('rerun'), starting('repository')] : [starting('repository')];
+    const branches = rootsAt(path).map(starting);
     return { path, repository, branches: this.#calibrations.has(path) ? [...branches, this.#calibrationsAt(path)] : branches };
   }
 
@@ -103,6 +113,11 @@ export class RepositoryLayout {
     }
     return undefined;
   }
+}
+
+/** What of a repository at a path begins there, beside its calibrations. */
+export function rootsAt(path: string): TemplateRoot[] {
+  return path.startsWith(`${rerunDirectory}/`) ? ['rerun', 'repository'] : ['repository'];
 }
 
 function parentOf(path: string): string {

@@ -8,7 +8,7 @@ import type { RawRow } from './registries.js';
 import { dateOfPointing, dayOf, instantOf } from './times.js';
 
 type DimensionRecord = Extract<RepositoryRecord, { kind: 'dimension' }>;
-type VisitFacts = { -readonly [Key in keyof Omit<RawRow, 'visit' | 'ccd'>]?: RawRow[Key] | undefined };
+export type VisitFacts = { -readonly [Key in keyof Omit<RawRow, 'visit' | 'ccd'>]?: RawRow[Key] | undefined };
 
 /** Which coadds are of which band. */
 export class CoaddBands {
@@ -100,6 +100,26 @@ export class Observed {
 
   addFilter(filter: string): void {
     this.#filters.add(filter);
+  }
+
+  /** What was found out of a visit before: likewise before the files. */
+  addKnown(visit: number, facts: VisitFacts): void {
+    this.#merge(this.#visits, visit, facts);
+  }
+
+  /** Whether anything was said of a visit. */
+  knows(visit: number): boolean {
+    return this.#visits.has(visit);
+  }
+
+  /** Every physical filter that was met. */
+  get filters(): Iterable<string> {
+    return this.#filters;
+  }
+
+  /** Physical filters that coadds have, whether or not any of those was met. */
+  addCoaddFilters(filters: readonly string[]): void {
+    for (const filter of filters) this.#coaddFilters.add(filter);
   }
 
   /** What is said first holds. */

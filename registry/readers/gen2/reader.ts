@@ -5,19 +5,18 @@
  * the numbers of visits and patches only.
  */
 
-import { createHash } from 'node:crypto';
-import type { DataIdValue, LocalReader, RepositoryRecord, StoredFile, Validity } from '../../contract.js';
-import { extensionOf } from '../gen3/locations.js';
+import type { DataIdValue, LocalReader, RepositoryRecord, Validity } from '../../contract.js';
 import { parseUniverse } from '../../universe.js';
 import { validityOf } from './calibrations.js';
-import { calibrationName, calibrationRunName, Gen2Collections, rootCollection, runName } from './collections.js';
+import { calibrationName, Gen2Collections, rootCollection } from './collections.js';
 import type { FieldValues, Gen2Reading, Gen2Repository, Template } from './contract.js';
-import { dimensionValue, sequentialPatch } from './fields.js';
+import { DatasetRecords, locationOf, runOf, strayFault } from './dataset-records.js';
 import { calibrationRegistry, rawRegistry, RepositoryLayout, type LocatedDataset } from './layout.js';
 import { ListingStore, type ListedFile } from './listing-store.js';
 import { compileTemplates, type TemplateMatcher } from './matcher.js';
 import { Observed, type CoaddBands } from './observed.js';
 import { Gen2Registry } from './registries.js';
+import { UnmatchedFiles } from './unmatched.js';
 import { gen2Universe } from './universe.js';
 
 export interface Gen2ReaderOptions extends Gen2Reading {
@@ -26,6 +25,9 @@ export interface Gen2ReaderOptions extends Gen2Reading {
   /** Told of each record that is left out, and why. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
+
+/** Where reading a repository ends that is not listed to its end. */
+const growingCursor = 'growing';
 
 /** Throws `configuration` for templates that cannot be told apart; {@link LocalReader.records} throws `corrupt-repository` for registries that are none. */
 export function openGen2(options: Gen2ReaderOptions): LocalReader {
@@ -61,11 +63,8 @@ class Gen2Reader implements LocalReader {
   readonly #matcher: TemplateMatcher;
   readonly #layout: RepositoryLayout;
   readonly #store: ListingStore;
-  readonly #universe = parseUniverse(gen2Universe);
+  readonly #records: DatasetRecords;
   readonly #warn: (message: string) => void;
-  /** Required dimensions by type, in the universe's order for data IDs. */
-  readonly #required = new Map<string, readonly string[]>();
-  readonly #typeIds = new Map<string, number>();
   #certifiedRows: readonly CertifiedCalibration[] | undefined;
 
   constructor(options: Gen2ReaderOptions) {
@@ -73,17 +72,15 @@ class Gen2Reader implements LocalReader {
     this.#warn = options.onWarning ?? (() => {});
     this.#matcher = compileTemplates(options.camera, options.repository);
     this.#layout = new RepositoryLayout(this.#matcher, options.repositories);
-    Object.values(options.camera.templates).forEach(({ type, dimensions }, index) => {
-      this.#typeIds.set(type, index + 1);
-      this.#required.set(type, this.#universe.group(dimensions).required);
-    });
+    this.#records = new DatasetRecords(options.camera, parseUniverse(gen2Universe));
     this.#store = new ListingStore(options.listingFile, { readonly: true });
   }
 
   *records(): IterableIterator<RepositoryRecord> {
-    const { camera, repositories } = this.#options;
+    const { camera, repositories, growing } = this.#options;
     yield { kind: 'universe', json: gen2Universe };
     const observed = new Observed(camera);
+    observed.addCoaddFilters(growing?.coaddFilters ?? []);
     const runs = new Map<string, string>();
     this.#observeRegistries(observed, runs);
     yield* this.#otherFiles(observed, runs);
@@ -91,25 +88,15 @@ class Gen2Reader implements LocalReader {
     const bands = observed.bands();
     const collections = new Gen2Collections(repositories, runs);
     yield* collections.records();
-    for (const { type, storageClass, validity } of Object.values(camera.templates)) {
-      const dimensions = this.#required.get(type)!;
-      yield {
-        kind: 'dataset-type',
-        id: this.#typeIds.get(type)!,
-        name: type,
-        storageClass,
-        dimensions,
-        isCalibration: validity !== undefined,
-      };
-    }
+    yield* this.#records.types();
     yield* observed.records(bands);
     this.#warnOfStrays(observed);
     yield* this.#datasets(collections, { bands, observed });
     yield* this.#memberships(collections, { bands, observed });
   }
 
-  cursor(): null {
-    return null;
+  cursor(): string | null {
+    return this.#options.growing === undefined ? null : growingCursor;
   }
 
   changes(): undefined {
@@ -129,30 +116,28 @@ class Gen2Reader implements LocalReader {
     }
     for (const { dataset } of this.#certified) {
       if (dataset.fields.filter !== undefined) observed.addFilter(String(dataset.fields.filter));
-      runs.set(this.#runOf(dataset), dataset.base);
+      runs.set(runOf(dataset), dataset.base);
     }
   }
 
   /** Files that are no datasets, as the repositories' own; the others are observed. */
   *#otherFiles(observed: Observed, runs: Map<string, string>): IterableIterator<RepositoryRecord> {
+    const unmatched = new UnmatchedFiles();
     for (const { directory, name, size } of this.#store.files()) {
       const located = this.#layout.directory(directory);
       const dataset = located === undefined ? undefined : this.#layout.dataset(located, name);
       const location = locationOf(directory, name);
-      const patch = dataset?.fields.patch === undefined ? undefined : sequentialPatch(this.#options.camera.skymap, dataset.fields.patch);
-      if (dataset === undefined || (dataset.fields.patch !== undefined && patch === undefined)) {
-        if (dataset !== undefined) this.#warn(`${location} is left out: ${this.#patchFault(dataset)}`);
+      const fault = dataset === undefined ? undefined : this.#records.patchFault(dataset);
+      if (dataset === undefined || fault !== undefined) {
+        if (fault === undefined) unmatched.add(location);
+        else this.#warn(`${location} is left out: ${fault}`);
         yield { kind: 'file', location, size, checksum: null };
         continue;
       }
-      observed.addFile(dataset, patch);
-      if (dataset.template.root === 'calibrations') runs.set(this.#runOf(dataset), dataset.base);
+      observed.addFile(dataset, this.#records.patch(dataset));
+      if (dataset.template.root === 'calibrations') runs.set(runOf(dataset), dataset.base);
     }
-  }
-
-  #patchFault({ fields }: LocatedDataset): string {
-    const { name, columns, rows } = this.#options.camera.skymap;
-    return `sky map ${name} has ${columns} by ${rows} patches in a tract, and none is ${fields.patch ?? ''}`;
+    if (this.#options.growing === undefined && unmatched.message !== undefined) this.#warn(unmatched.message);
   }
 
   /** Every file that is a dataset. */
@@ -167,69 +152,33 @@ class Gen2Reader implements LocalReader {
   /** Two files of one visit may claim one data ID: those that say otherwise of the visit than what is known of it Gen2 would not find. */
   #warnOfStrays(observed: Observed): void {
     if (this.#options.onWarning === undefined) return;
-    for (const { dataset, location } of this.#files()) {
-      if (!observed.agrees(dataset))
-        this.#warn(`${location} is left out: visit ${dataset.fields.visit ?? ''} has another filter, pointing, field or date`);
-    }
+    for (const { dataset, location } of this.#files()) if (!observed.agrees(dataset)) this.#warn(strayFault(location, dataset));
   }
 
   /** Every dataset that has a file, and its data ID. */
   *#located({ bands, observed }: Known): IterableIterator<LocatedFile> {
     for (const one of this.#files()) {
-      const dataId = observed.agrees(one.dataset) ? this.#dataId(one.dataset, bands) : undefined;
+      const dataId = observed.agrees(one.dataset) ? this.#records.dataId(one.dataset, bands) : undefined;
       if (dataId !== undefined) yield { ...one, dataId };
     }
   }
 
-  /** Values of what the type requires; undefined where its path gives none, as for a patch that the sky map has not. */
-  #dataId({ template, fields }: LocatedDataset, bands: CoaddBands): readonly DataIdValue[] | undefined {
-    const values: DataIdValue[] = [];
-    for (const dimension of this.#required.get(template.type)!) {
-      const value = dimensionValue(dimension, fields, this.#options.camera, (filter) => bands.of(filter));
-      if (value === undefined) return undefined;
-      values.push(value);
-    }
-    return values;
-  }
-
-  #runOf({ template, fields, repository, base }: LocatedDataset): string {
-    if (template.root !== 'calibrations') return runName(repository);
-    return calibrationRunName(base, fields.calibDate === undefined ? undefined : String(fields.calibDate));
-  }
-
   *#datasets(collections: Gen2Collections, known: Known): IterableIterator<RepositoryRecord> {
-    const record = (dataset: LocatedDataset, location: string, files: readonly StoredFile[]): RepositoryRecord => ({
-      kind: 'dataset',
-      uuid: uuidOf(dataset.template.type, location),
-      type: this.#typeIds.get(dataset.template.type)!,
-      run: collections.id(this.#runOf(dataset)),
-      ingested: null,
-      files,
-    });
-    for (const { dataset, file, location } of this.#located(known)) {
-      const extension = extensionOf(location);
-      yield record(dataset, location, [{ component: null, location, member: null, size: file.size, checksum: null, extension }]);
-    }
-    for (const { dataset, location } of this.#registeredOnly(known)) yield record(dataset, location, []);
+    for (const { dataset, file, location } of this.#located(known))
+      yield this.#records.stored(dataset, location, collections.id(runOf(dataset)), file.size);
+    for (const { dataset, location } of this.#registeredOnly(known))
+      yield this.#records.registered(dataset, location, collections.id(runOf(dataset)));
   }
 
   *#memberships(collections: Gen2Collections, known: Known): IterableIterator<RepositoryRecord> {
-    const record = (dataset: LocatedDataset, location: string, dataId: readonly DataIdValue[]) => ({
-      kind: 'membership' as const,
-      uuid: uuidOf(dataset.template.type, location),
-      type: this.#typeIds.get(dataset.template.type)!,
-      dataId,
-    });
-    for (const { dataset, location, dataId } of this.#located(known)) {
-      yield { ...record(dataset, location, dataId), collection: collections.id(this.#runOf(dataset)), validity: null };
-    }
-    for (const { dataset, location, dataId } of this.#registeredOnly(known)) {
-      yield { ...record(dataset, location, dataId), collection: collections.id(this.#runOf(dataset)), validity: null };
+    for (const found of [this.#located(known), this.#registeredOnly(known)]) {
+      for (const { dataset, location, dataId } of found)
+        yield this.#records.membership(dataset, location, { dataId, collection: collections.id(runOf(dataset)) });
     }
     for (const { dataset, location, validity } of this.#certified) {
-      const dataId = this.#dataId(dataset, known.bands);
-      if (dataId === undefined) continue;
-      yield { ...record(dataset, location, dataId), collection: collections.id(calibrationName(dataset.base)), validity };
+      const dataId = this.#records.dataId(dataset, known.bands);
+      const collection = collections.id(calibrationName(dataset.base));
+      if (dataId !== undefined) yield this.#records.membership(dataset, location, { dataId, collection, validity });
     }
   }
 
@@ -239,7 +188,7 @@ class Gen2Reader implements LocalReader {
       for (const { dataset, location } of rows) {
         const slash = location.lastIndexOf('/');
         if (this.#store.file(location.slice(0, Math.max(0, slash)), location.slice(slash + 1)) !== undefined) continue;
-        const dataId = observed.agrees(dataset) ? this.#dataId(dataset, bands) : undefined;
+        const dataId = observed.agrees(dataset) ? this.#records.dataId(dataset, bands) : undefined;
         if (dataId !== undefined) yield { dataset, location, dataId };
       }
     }
@@ -331,13 +280,4 @@ function located(
 /** Without what is null. */
 function given(fields: Readonly<Record<string, DataIdValue | null>>): FieldValues {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
-}
-
-function locationOf(directory: string, name: string): string {
-  return directory === '' ? name : `${directory}/${name}`;
-}
-
-/** The same at every reading: by the type and the place of the file. */
-function uuidOf(type: string, location: string): string {
-  return createHash('sha256').update(`${type}\n${location}`).digest('hex').slice(0, 32);
 }

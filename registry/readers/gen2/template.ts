@@ -38,6 +38,8 @@ export interface CompiledTemplate {
   readonly fields: readonly FieldName[];
   /** Path of a dataset, relative to the root that the template names; undefined where a field of it is missing. */
   format(fields: FieldValues): string | undefined;
+  /** One component of that path, counted from 0. */
+  formatComponent(index: number, fields: FieldValues): string | undefined;
 }
 
 const fieldSyntax = /%\(([^)]*)\)(?:(0?)(\d*))([a-z])|%/g;
@@ -56,6 +58,7 @@ export function compileTemplate(template: Template): CompiledTemplate {
     fields,
     components: components.map(compileComponent),
     format: (values) => formatPath(components, values),
+    formatComponent: (index, values) => formatName(components[index]!, values),
   };
 }
 
@@ -128,16 +131,22 @@ function fieldSource({ field, width }: Field): string {
 function formatPath(components: readonly (readonly Piece[])[], values: FieldValues): string | undefined {
   const names: string[] = [];
   for (const pieces of components) {
-    let name = '';
-    for (const piece of pieces) {
-      if ('text' in piece) name += piece.text;
-      else {
-        const value = values[piece.field];
-        if (value === undefined) return undefined;
-        name += String(value).padStart(piece.width, '0');
-      }
-    }
+    const name = formatName(pieces, values);
+    if (name === undefined) return undefined;
     names.push(name);
   }
   return names.join('/');
+}
+
+function formatName(pieces: readonly Piece[], values: FieldValues): string | undefined {
+  let name = '';
+  for (const piece of pieces) {
+    if ('text' in piece) name += piece.text;
+    else {
+      const value = values[piece.field];
+      if (value === undefined) return undefined;
+      name += String(value).padStart(piece.width, '0');
+    }
+  }
+  return name;
 }
