@@ -8,21 +8,17 @@
  * Through libfuse there is no reader thread: the tree is served on the main thread, too.
  */
 
-import { readFileSync } from 'node:fs';
 import { formatDigest } from '../cache/digest.js';
 import { openCache } from '../cache/store.js';
 import { FetchingAhead } from '../cache/ahead.js';
 import type { ObjectCache, ObjectRequest, PartialContent, WholeContent } from '../cache/contract.js';
 import { abortable, interrupted, linkSignals } from '../common/deadline.js';
 import { asButlerfsError, ButlerfsError } from '../common/errors.js';
-import type { ErrorCode } from '../common/errors.js';
-import { openCatalogue } from '../registry/open.js';
 import type { CatalogueInfo, DataIdValue, DataNeed } from '../registry/contract.js';
 import type { Mounted, MountOptions, MountStatus } from './contract.js';
-import { parseDefaults } from './defaults.js';
 import { mountName } from './directories.js';
-import type { Growth } from './growth.js';
 import type { Logger } from './log.js';
+import { peakMemory, stateOf, walkStatus } from './mount-status.js';
 import { OfflineSwitch } from './offline.js';
 import { openOrigins, type Origins } from './open-origins.js';
 import { advisingToPublish, PublishedContents } from './publication/published-contents.js';
@@ -30,14 +26,12 @@ import { raiseReadahead } from './readahead.js';
 import type { OpenedSource } from './source.js';
 import { chooseHost, type OpenHost } from './choose-host.js';
 import type { CatalogueFiles, TreeHost, TreeSettings } from './tree-host.js';
+import { treeSettingsOf } from './tree-settings.js';
 
 /** Errors that `status` remembers. */
 const ERRORS_KEPT = 20;
 /** Milliseconds for which damaged objects are collected: looking for their files costs. */
 const DAMAGE_PAUSE = 200;
-
-/** Of looks at an origin whose publication is refused. */
-const REFUSED_CODES: readonly ErrorCode[] = ['untrusted', 'wrong-digest', 'wrong-size'];
 
 /** Who hears of what. */
 export interface MountTelling {
@@ -222,21 +216,7 @@ class Mount implements Mounted {
   }
 
   treeSettings(): TreeSettings {
-    const { cacheDirectory, verify, collections, calibrations, aliases = {}, flavors } = this.options;
-    const { catalogueFile, digestsFile, remote } = this.#opened;
-    return {
-      catalogueFile,
-      digestsFile,
-      cacheDirectory,
-      verify,
-      repositoryUrl: remote.url,
-      collections,
-      ...(calibrations === undefined ? {} : { calibrations }),
-      defaults: this.#mountDefaults(),
-      aliases,
-      ...(flavors === undefined ? {} : { flavors }),
-      owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
-    };
+    return treeSettingsOf(this.options, this.#opened);
   }
 
   async setOffline(isOffline: boolean): Promise<void> {
@@ -406,31 +386,11 @@ class Mount implements Mounted {
     }
   }
 
-  #mountDefaults(): Record<string, DataIdValue> {
-    const catalogue = openCatalogue(this.#opened.catalogueFile);
-    if (catalogue === undefined) return {};
-    try {
-      return Object.fromEntries(parseDefaults(catalogue, this.options.defaults));
-    } finally {
-      catalogue.close();
-    }
-  }
-
   #noteError(path: string, operation: string, error: ButlerfsError): void {
     this.#log.error({ path, operation, code: error.code, cause: error.detail.cause }, error.message);
     this.#errors.push({ at: Date.now(), path, message: error.message });
     if (this.#errors.length > ERRORS_KEPT) this.#errors.shift();
   }
-}
-
-function walkStatus({ state: { progress, problem } }: Growth): NonNullable<MountStatus['walk']> {
-  return { progress, ...(problem === undefined ? {} : { problem: problem.message }) };
-}
-
-/** What the last look at the origin found. */
-function stateOf(problem: ButlerfsError | undefined): MountStatus['state'] {
-  if (problem === undefined) return 'ok';
-  return REFUSED_CODES.includes(problem.code) ? 'origin-untrusted' : 'origin-unreachable';
 }
 
 /** Bytes of an object whose size no catalogue records. A member of an archive has none before the archive was fetched. */
@@ -439,10 +399,4 @@ async function sizeAtOrigin(origins: Origins, request: ObjectRequest, signal: Ab
   const { size } = await origins.open(request.origin).stat({ signal });
   if (size !== null && request.member === undefined) return size;
   throw new ButlerfsError('remote-failed', { what: `the size of '${request.origin}'`, why: 'neither the registry nor the origin says it' });
-}
-
-/** Highest resident memory of this process in bytes (VmHWM of proc(5)). */
-function peakMemory(): number {
-  const match = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'));
-  return match === null ? 0 : Number(match[1]) * 1024;
 }

@@ -34,7 +34,7 @@ export interface GrowthSettings {
 export async function growGen2(settings: GrowthSettings): Promise<Omit<GrowingRepository, 'validator' | 'copies'>> {
   const { remote, camera, repositories, listingFile, registries, store, signal } = settings;
   store.begin(remote.url);
-  const listing = new DirectoryListing(remote, store);
+  const listing = new DirectoryListing(remote, store, true);
   const tops = new TopDirectories(settings, listing);
   const coaddFilters = await tops.coaddFilters(signal);
   const types = await tops.types(signal);

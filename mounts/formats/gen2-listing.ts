@@ -22,14 +22,17 @@ interface UnderWay {
 export class DirectoryListing {
   readonly #remote: Remote;
   readonly #store: ListingStore;
+  readonly #hasListed: boolean;
   readonly #underWay = new Map<string, UnderWay>();
   readonly #unreadable = new Set<string>();
   #listed = 0;
   #rootSeen = 0;
 
-  constructor(remote: Remote, store: ListingStore) {
+  /** `hasListed`: whether the origin showed its root's listing before. */
+  constructor(remote: Remote, store: ListingStore, hasListed = store.directory('') !== undefined) {
     this.#remote = remote;
     this.#store = store;
+    this.#hasListed = hasListed;
   }
 
   /** Directories that were asked for. */
@@ -84,7 +87,7 @@ export class DirectoryListing {
     } catch (error) {
       const { code } = asButlerfsError(error);
       // The root must answer, as it did before; below it a directory may go while its parent is read, or be closed to us.
-      if (path === '' && UNREADABLE.includes(code) && this.#store.directory('') !== undefined) throw this.#noListings(error);
+      if (path === '' && UNREADABLE.includes(code) && (this.#hasListed || this.#rootSeen > 0)) throw this.#noListings(error);
       if (path === '' || (code !== 'remote-not-found' && !UNREADABLE.includes(code))) throw error;
       await this.#confirmRoot(signal, error);
       if (code === 'remote-not-found') return undefined;
