@@ -33,8 +33,11 @@ export class RetryLaterError extends ButlerfsError {
  * are taken to be as those that are not.
  */
 export function saysAbsent(error: unknown): boolean {
-  if (!(error instanceof ButlerfsError)) return false;
-  return ['remote-not-found', 'remote-forbidden'].includes(error.code) || (error instanceof RetryLaterError && error.isAbsentAtOne);
+  if (error instanceof ButlerfsError && ['remote-not-found', 'remote-forbidden'].includes(error.code)) return true;
+  // What gave up after some attempts has the last of them as its cause.
+  for (let cause = error; cause instanceof ButlerfsError; cause = cause.cause)
+    if (cause instanceof RetryLaterError && cause.isAbsentAtOne) return true;
+  return false;
 }
 
 /** An answer that no other attempt makes better, as a web page in place of data. */
