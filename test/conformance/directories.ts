@@ -153,7 +153,7 @@ show(seen=seen, late=plain(rest(late)))
 os.mkdir('d')
 fill('d', 20)
 def work(process):
-    for number in range(400):
+    for number in range(1500):
         os.rename('d/00000', 'd/other')
         os.rename('d/other', 'd/00000')
     return 'ok'
