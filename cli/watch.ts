@@ -1,16 +1,7 @@
 /** `butlerfs watch SOURCE|MOUNTPOINT TYPE` */
 
 import type { Command } from 'commander';
-
-interface Flags {
-  readonly where?: string;
-  readonly collections?: string;
-  readonly since?: string;
-  readonly removed?: boolean;
-  readonly count?: string;
-  readonly timeout?: string;
-  readonly poll?: string;
-}
+import type { WatchFlags } from './watch-report.js';
 
 export function define(program: Command): void {
   program
@@ -28,7 +19,7 @@ export function define(program: Command): void {
     .option('--count <number>', 'end after so many lines')
     .option('--timeout <duration>', 'end after that time: 10s, 5m; with --count a failure')
     .option('--poll <duration>', 'time between looks at the origin (default: as the mount does, else 10s)')
-    .action(async (text: string, type: string, flags: Flags) => {
+    .action(async (text: string, type: string, flags: WatchFlags) => {
       const { watchDatasets } = await import('./watch-report.js');
       await watchDatasets(text, type, flags);
     });

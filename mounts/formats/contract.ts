@@ -28,6 +28,8 @@ export interface FoundRepository {
   readonly validator: string | null;
   /** Whether content may change without the validator: then whoever wants to be sure has it read again. Default: no. */
   readonly mayChangeUnseen?: boolean;
+  /** Text of its `butlerfs.yaml`, where finding it read that; null where it has none. */
+  readonly ownText?: string | null;
   /** What it calls keys and coadds. */
   readonly names?: RepositoryNames;
   /** Where its files are, where the repository itself says so. */

@@ -58,11 +58,13 @@ export async function withDefinitions(found: FoundRepository, origin: Repository
     ...users.definitions.flatMap((definition) => definedForUser(definition, locations)),
   ];
   const knownTypes = gen3Types(types, locations, origin);
-  if (types.length === 0) return { ...found, knownTypes };
+  const ownText = text ?? null;
+  if (types.length === 0) return { ...found, knownTypes, ownText };
   const validator = await validatorOf(found.validator, types, origin, signal);
   return {
     ...found,
     knownTypes,
+    ownText,
     configurationDigest: digestOf([found.configurationDigest, textsOf(own), textsOf(users)]),
     validator,
     mayChangeUnseen: true,

@@ -49,6 +49,7 @@ export const gen2: RepositoryFormat = {
     const mapper = await configurationTexts(origin, entries, signal);
     const users = (await origin.userDefinitions?.()) ?? nothingDefined;
     return {
+      ownText: hasFile(entries, definitionFile) ? templates[0]!.text : null,
       configurationDigest: digestOf([mapper, ...templates.map(({ text }) => text), ...textsOf(users)]),
       validator: await validatorOf(origin, entries, signal),
       mayChangeUnseen: true,

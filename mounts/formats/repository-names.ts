@@ -11,8 +11,8 @@ import { readOptionalText } from './text.js';
  * is not understood; `remote-*`; `interrupted`.
  */
 export async function withNames(found: FoundRepository, { remote }: RepositoryOrigin, signal: AbortSignal): Promise<FoundRepository> {
-  const text = await readOptionalText(remote, repositoryFile, signal);
-  if (text === undefined) return found;
+  const text = found.ownText === undefined ? await readOptionalText(remote, repositoryFile, signal) : found.ownText;
+  if (text == null) return found;
   const names = parseRepositoryNames(text, `${remote.url}/${repositoryFile}`);
   if (names === undefined) return found;
   const configurationDigest = createHash('sha256')

@@ -116,7 +116,15 @@ it.each([
   ['a head without end', `HTTP/1.1 200 OK\r\nX: ${'y'.repeat(100_000)}`],
 ])('%s is left to others', async (_, text) => {
   const origin = bulk();
-  expect(await get(origin, await saying((socket) => socket.write(text)))).toBeUndefined();
+  let asked = 0;
+  const url = await saying((socket) => {
+    asked++;
+    socket.write(text);
+  });
+  expect(await get(origin, url)).toBeUndefined();
+  // And is not asked twice for everything.
+  expect(await get(origin, url)).toBeUndefined();
+  expect(asked).toBe(1);
 });
 
 it('a body that ends early fails, and its connection is not used again', async () => {

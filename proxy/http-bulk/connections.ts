@@ -14,6 +14,8 @@ export interface BulkSettings {
 
 /** Milliseconds for which one that is not in use is kept. */
 const KEPT = 10_000;
+/** Milliseconds for which an origin that answered in another way is not asked here. */
+const LEFT_ALONE = 60_000;
 
 export function bulkConnections(settings: BulkSettings): BulkConnections {
   return new Connections(settings);
@@ -23,6 +25,8 @@ class Connections implements BulkConnections {
   readonly #settings: BulkSettings;
   readonly #idle = new Map<string, BulkConnection[]>();
   readonly #all = new Set<BulkConnection>();
+  /** Until when origins are left to others. */
+  readonly #others = new Map<string, number>();
   #isDestroyed = false;
 
   constructor(settings: BulkSettings) {
@@ -30,6 +34,14 @@ class Connections implements BulkConnections {
   }
 
   async get(url: URL, request: BulkRequest): Promise<BulkAnswer | undefined> {
+    // Asking twice for everything would cost more than is gained.
+    if ((this.#others.get(url.origin) ?? -Infinity) > performance.now()) return undefined;
+    const answer = await this.#ask(url, request);
+    if (answer === undefined) this.#others.set(url.origin, performance.now() + LEFT_ALONE);
+    return answer;
+  }
+
+  async #ask(url: URL, request: BulkRequest): Promise<BulkAnswer | undefined> {
     for (let kept = this.#takeIdle(url.origin); kept !== undefined; kept = this.#takeIdle(url.origin)) {
       try {
         return await kept.get(url, request);

@@ -35,7 +35,7 @@ export interface BulkAnswer {
 
 export interface BulkConnections {
   /**
-   * GET. Undefined where the answer, or the connection, is not of the plain kind: then nothing of it was used. Rejects with the errors of Node's sockets, or with
+   * GET. Undefined where the answer, or the connection, is not of the plain kind, or was not a moment ago: then nothing of it was used. Rejects with the errors of Node's sockets, or with
    * the signal's reason.
    */
   get(url: URL, request: BulkRequest): Promise<BulkAnswer | undefined>;

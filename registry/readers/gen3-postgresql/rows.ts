@@ -1,9 +1,8 @@
 /** Rows of a Gen3 registry in PostgreSQL as records: all of a table, or those that a condition selects. */
 
 import type { RepositoryRecord, StoredFile } from '../../contract.js';
-import { parseLocation } from '../gen3/locations.js';
 import { quote } from '../gen3/source.js';
-import { noComponent } from '../gen3/stored-files.js';
+import { storedFiles } from '../gen3/stored-files.js';
 import { boundOf, ingestTime } from '../gen3/time.js';
 import { dataIdValue, fieldValue } from '../gen3/values.js';
 import type { Gen3Datastore } from '../gen3/configuration.js';
@@ -93,25 +92,9 @@ export class DatasetRows {
       // A dataset is read from the first datastore that has files of it.
       if (file[0] === null || (last.files.length > 0 && last.store !== store)) continue;
       last.store = store;
-      last.files.push(...this.#storedFile(file, this.stores[store]?.root ?? '', uuid));
+      last.files.push(...storedFiles(file, { root: this.stores[store]?.root ?? '', dataset: uuid, warn: this.#warn }));
     }
     if (last !== undefined) yield last.record;
-  }
-
-  #storedFile([path, component, checksum, size]: unknown[], root: string, dataset: string): StoredFile[] {
-    const parsed = parseLocation(String(path), root);
-    if ('refused' in parsed) {
-      this.#warn(`dataset ${dataset}: its path ${JSON.stringify(path)} is refused: ${parsed.refused}`);
-      return [];
-    }
-    return [
-      {
-        component: typeof component === 'string' && component !== noComponent && component !== '' ? component : null,
-        ...parsed,
-        size: typeof size === 'bigint' && size >= 0n ? Number(size) : null,
-        checksum: typeof checksum === 'string' && /^[0-9a-f]{128}$/.test(checksum) ? checksum : null,
-      },
-    ];
   }
 }
 

@@ -36,25 +36,29 @@ export class StoredFiles {
   /** Files of a dataset, by its UUID: those of the first datastore that has any. */
   of(uuid: string): StoredFile[] {
     for (const { root, find } of this.#finds) {
-      const files = find(uuid).flatMap((row) => this.#storedFile(row, root, uuid));
+      const files = find(uuid).flatMap((row) => storedFiles(row, { root, dataset: uuid, warn: this.#warn }));
       if (files.length > 0) return files;
     }
     return [];
   }
+}
 
-  #storedFile([path, component, checksum, size]: unknown[], root: string, dataset: string): StoredFile[] {
-    const parsed = parseLocation(String(path), root);
-    if ('refused' in parsed) {
-      this.#warn(`dataset ${dataset}: its path ${JSON.stringify(path)} is refused: ${parsed.refused}`);
-      return [];
-    }
-    return [
-      {
-        component: typeof component === 'string' && component !== noComponent && component !== '' ? component : null,
-        ...parsed,
-        size: typeof size === 'bigint' && size >= 0n ? Number(size) : null,
-        checksum: typeof checksum === 'string' && /^[0-9a-f]{128}$/.test(checksum) ? checksum : null,
-      },
-    ];
+/** A row of a datastore as a file of a dataset; none where its path is refused, which `warn` hears. */
+export function storedFiles(
+  [path, component, checksum, size]: readonly unknown[],
+  { root, dataset, warn }: { readonly root: string; readonly dataset: string; readonly warn: (line: string) => void },
+): StoredFile[] {
+  const parsed = parseLocation(String(path), root);
+  if ('refused' in parsed) {
+    warn(`dataset ${dataset}: its path ${JSON.stringify(path)} is refused: ${parsed.refused}`);
+    return [];
   }
+  return [
+    {
+      component: typeof component === 'string' && component !== noComponent && component !== '' ? component : null,
+      ...parsed,
+      size: typeof size === 'bigint' && size >= 0n ? Number(size) : null,
+      checksum: typeof checksum === 'string' && /^[0-9a-f]{128}$/.test(checksum) ? checksum : null,
+    },
+  ];
 }
