@@ -12,11 +12,9 @@ import type { Field } from './plan.js';
 import { misfit } from './values.js';
 import { joinAboveWords, joinWithinWords, splitThree, sumWords } from './word-columns.js';
 import type { Coding } from './values.js';
+import { copyToWords, divideToBytes, divideToLanes, divideToWords, perTwo32, two32 } from './loops.js';
 
 const chunkRows = 2048;
-const two32 = 2 ** 32;
-/** Multiplying by a power of two is exact, and quicker than dividing. */
-const perTwo32 = 2 ** -32;
 const two53 = 2 ** 53;
 
 /** How many low bits the first field takes by itself; 0 where it is no power of two. */
@@ -337,51 +335,6 @@ function takeField(rest: Float64Array, weight: number, target: Target, from: num
   if (target instanceof BigUint64Array) return divideToLanes(rest, weight, lanesOf(target), from, count);
   if (target instanceof Uint8Array) return divideToBytes(rest, weight, target, from, count);
   return weight === 1 ? copyToWords(rest, target, from, count) : divideToWords(rest, weight, target, from, count);
-}
-
-function divideToLanes(rest: Float64Array, weight: number, lanes: Uint32Array, from: number, count: number): number {
-  let most = 0;
-  for (let i = 0; i < count; i++) {
-    const code = Math.floor(rest[i]! / weight);
-    rest[i] = rest[i]! - code * weight;
-    const high = Math.floor(code * perTwo32);
-    lanes[2 * (from + i)] = code - high * two32;
-    lanes[2 * (from + i) + 1] = high;
-    if (code > most) most = code;
-  }
-  return most;
-}
-
-function divideToBytes(rest: Float64Array, weight: number, target: Uint8Array, from: number, count: number): number {
-  let most = 0;
-  for (let i = 0; i < count; i++) {
-    const code = Math.floor(rest[i]! / weight);
-    rest[i] = rest[i]! - code * weight;
-    target[from + i] = code;
-    if (code > most) most = code;
-  }
-  return most;
-}
-
-function divideToWords(rest: Float64Array, weight: number, target: Uint32Array, from: number, count: number): number {
-  let most = 0;
-  for (let i = 0; i < count; i++) {
-    const code = Math.floor(rest[i]! / weight);
-    rest[i] = rest[i]! - code * weight;
-    target[from + i] = code;
-    if (code > most) most = code;
-  }
-  return most;
-}
-
-function copyToWords(rest: Float64Array, target: Uint32Array, from: number, count: number): number {
-  let most = 0;
-  for (let i = 0; i < count; i++) {
-    const code = rest[i]!;
-    target[from + i] = code;
-    if (code > most) most = code;
-  }
-  return most;
 }
 
 function unpackExactly(
