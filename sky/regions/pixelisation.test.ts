@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromLonLat, separation } from '../vector.js';
 import { Circle } from './circle.js';
+import { UnionRegion } from './compound.js';
 import type { Pixelisation } from './contract.js';
 import { HealpixPixelisation } from './healpix.js';
 import { HtmPixelisation } from './htm.js';
@@ -9,11 +10,25 @@ import { intersectionOfRanges, rangesInclude, sizeOfRanges, unionOfRanges } from
 import type { AnyRegion } from './relations.js';
 import { directions, placesIn, regions } from './testing.js';
 
+/** Radians: about as long as the border of a region is, so that no level is taken at which it has millions of pixels. */
+function extentOf(region: AnyRegion): number {
+  if (region.kind === 'union') return Math.max(0, ...region.members.map(extentOf));
+  if (region.kind === 'circle') return Math.min(region.openingAngle, Math.PI - region.openingAngle);
+  if (region.kind === 'ellipse' && region.isLarge) return Math.PI - Math.min(region.alpha, region.beta);
+  // A box may leave out little and have a long border, and so what several cut out.
+  return region.boundingCircle().openingAngle;
+}
+
 /** Of a level at which the region has some tens of pixels. */
 function fitting(region: AnyRegion, make: (level: number) => Pixelisation, deepest: number): Pixelisation {
-  const { openingAngle } = region.boundingCircle();
-  return make(Math.min(deepest, Math.max(0, Math.floor(Math.log2(4 / Math.max(1e-9, Math.min(openingAngle, Math.PI - openingAngle)))))));
+  return make(Math.min(deepest, Math.max(0, Math.floor(Math.log2(4 / Math.max(1e-9, extentOf(region)))))));
 }
+
+it('a level that fits has few pixels, also of what lies all round the sky', () => {
+  const around = UnionRegion.of([Circle.around([1, 0, 0], 0.5), Circle.around([-1, 0, 0], 0.5)]);
+  expect(around.boundingCircle().openingAngle).toBeGreaterThan(3);
+  expect(fitting(around, (level) => new HtmPixelisation(level), 24).level).toBeLessThan(5);
+});
 
 describe.each<[string, (level: number) => Pixelisation, number]>([
   ['HTM', (level) => new HtmPixelisation(level), 24],
