@@ -1,6 +1,7 @@
 /** Regions at random, of all sizes and in awkward places. */
 
 import fc from 'fast-check';
+import { ButlerfsError } from '../../common/errors.js';
 import { cross, fromLonLat, normalize, perpendicular, scale, sum } from '../vector.js';
 import type { UnitVector } from '../vector.js';
 import { Box } from './box.js';
@@ -30,12 +31,24 @@ export function offset(center: UnitVector, angle: number, direction: number): Un
   return normalize(sum([scale(center, Math.cos(angle)), scale(along, Math.sin(angle))]));
 }
 
-export const polygons = fc.tuple(directions, sizes, fc.array(fractions, { minLength: 3, maxLength: 8 })).map(([center, size, jitter]) => {
-  const corners = jitter.map((value, index) =>
-    offset(center, size * (0.4 + 0.6 * value), (2 * Math.PI * (index + 0.7 * value)) / jitter.length),
-  );
-  return ConvexPolygon.around(corners);
-});
+/** Undefined where the points lie on one great circle, or too far apart: few at random do. */
+function polygonAround(points: readonly UnitVector[]): ConvexPolygon | undefined {
+  try {
+    return ConvexPolygon.around(points);
+  } catch (error) {
+    if (error instanceof ButlerfsError && error.code === 'invalid-value') return undefined;
+    throw error;
+  }
+}
+
+export const polygons = fc
+  .tuple(directions, sizes, fc.array(fractions, { minLength: 3, maxLength: 8 }))
+  .map(([center, size, jitter]) => {
+    const corner = (value: number, index: number): UnitVector =>
+      offset(center, size * (0.4 + 0.6 * value), (2 * Math.PI * (index + 0.7 * value)) / jitter.length);
+    return polygonAround(jitter.map(corner));
+  })
+  .filter((polygon) => polygon !== undefined);
 export const circles = fc
   .tuple(directions, sizes, fc.boolean())
   .map(([center, size, isLarge]) => Circle.around(center, isLarge ? Math.PI - size : size));
