@@ -7,6 +7,9 @@ import type { ConvexPolygon } from './convex-polygon.js';
 import { RangeGatherer, fewerRanges, intersectionOfRanges, unionOfRanges } from './pixel-ranges.js';
 import type { AnyRegion, SimpleRegion } from './relations.js';
 
+/** Ranges that are found of each member of a union or an intersection, for each that is wanted in the end. */
+const spareOfMembers = 16;
+
 export abstract class AbstractPixelisation implements Pixelisation {
   abstract readonly name: string;
   abstract readonly universe: readonly [first: number, end: number];
@@ -24,7 +27,7 @@ export abstract class AbstractPixelisation implements Pixelisation {
 
   abstract index(direction: UnitVector): number;
   abstract pixel(index: number): ConvexPolygon;
-  /** Gives the pixels of a region that is neither empty nor full to the gatherer, in order. */
+  /** Gives the pixels of a region that is neither empty nor full, as far as they are wanted, to the gatherer, in order. */
   protected abstract gather(region: SimpleRegion, gatherer: RangeGatherer, isInterior: boolean): void;
 
   envelope(region: Region, maxRanges?: number): PixelRanges {
@@ -35,16 +38,27 @@ export abstract class AbstractPixelisation implements Pixelisation {
     return this.#pixels(region as AnyRegion, maxRanges, true);
   }
 
-  #pixels(region: AnyRegion, maxRanges: number | undefined, isInterior: boolean): PixelRanges {
-    if (region.isEmpty) return [];
-    if (region.isFull) return this.universe;
+  /** `within`: other pixels are of no interest, and may be left out. */
+  #pixels(region: AnyRegion, maxRanges: number | undefined, isInterior: boolean, within?: PixelRanges): PixelRanges {
+    if (region.isEmpty || within?.length === 0) return [];
+    if (region.isFull) return within ?? this.universe;
     if (region.kind !== 'union' && region.kind !== 'intersection') {
-      const gatherer = new RangeGatherer(this.level, maxRanges, isInterior);
+      const gatherer = new RangeGatherer(this.level, maxRanges, isInterior, within);
       this.gather(region, gatherer, isInterior);
       return gatherer.ranges();
     }
-    const members = region.members.map((member) => this.#pixels(member, undefined, isInterior));
-    const together = region.kind === 'union' ? unionOfRanges(members) : members.reduce(intersectionOfRanges, this.universe);
+    const most = maxRanges === undefined ? undefined : spareOfMembers * maxRanges;
+    if (region.kind === 'union') {
+      const members = region.members.map((member) => this.#pixels(member, most, isInterior, within));
+      return fewerRanges(unionOfRanges(members), maxRanges ?? Infinity, isInterior);
+    }
+    // The smallest first: the border of a large one is followed only where it matters.
+    const size = (member: AnyRegion): number => member.boundingCircle().openingAngle;
+    const smallestFirst = [...region.members].sort((a, b) => size(a) - size(b));
+    const together = smallestFirst.reduce(
+      (ranges, member) => intersectionOfRanges(ranges, this.#pixels(member, most, isInterior, ranges)),
+      within ?? this.universe,
+    );
     return fewerRanges(together, maxRanges ?? Infinity, isInterior);
   }
 

@@ -99,7 +99,7 @@ export class HealpixPixelisation extends AbstractPixelisation {
   /** By circles round pixels, and, where these do not tell, round pixels up to four levels finer. */
   protected gather(region: SimpleRegion, gatherer: RangeGatherer, isInterior: boolean): void {
     const visit = (index: number, level: number, face: number, x: number, y: number): void => {
-      if (level > gatherer.level) return;
+      if (level > gatherer.level || !gatherer.wants(index, level)) return;
       const side = 2 ** level;
       const center = directionAt(face, (x + 0.5) / side, (y + 0.5) / side);
       const radius = largestRadius(level);

@@ -122,7 +122,7 @@ class Descent {
   #visit(index: number, level: number, hint: number): void {
     const triangles = this.#triangles;
     const gatherer = this.#gatherer;
-    if (level > gatherer.level) return;
+    if (level > gatherer.level || !gatherer.wants(index, level)) return;
     const own = 18 * level;
     const answer = this.#test(triangles, own, sizes[level]!, hint, level === gatherer.level);
     if (answer === OUTSIDE) return;

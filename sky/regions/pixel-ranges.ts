@@ -15,14 +15,24 @@ export class RangeGatherer {
   readonly #finest: number;
   readonly #maxRanges: number;
   readonly #isInterior: boolean;
+  readonly #within: PixelRanges | undefined;
   #ranges: number[] = [];
 
-  /** `maxRanges`: as of {@link Pixelisation.envelope}. */
-  constructor(level: number, maxRanges: number | undefined, isInterior: boolean) {
+  /** `maxRanges`: as of {@link Pixelisation.envelope}; `within`: where pixels are wanted; undefined: everywhere. */
+  constructor(level: number, maxRanges: number | undefined, isInterior: boolean, within?: PixelRanges) {
     this.level = level;
     this.#finest = level;
     this.#maxRanges = maxRanges === undefined ? Infinity : Math.max(1, Math.floor(maxRanges));
     this.#isInterior = isInterior;
+    this.#within = within;
+  }
+
+  /** Whether anything of a pixel of a level is wanted. */
+  wants(index: number, level: number): boolean {
+    if (this.#within === undefined) return true;
+    const size = 4 ** (this.#finest - level);
+    const next = firstEndingAfter(this.#within, index * size);
+    return next < this.#within.length && this.#within[next]! < (index + 1) * size;
   }
 
   /** A pixel of a level. */
@@ -93,15 +103,21 @@ export function intersectionOfRanges(a: PixelRanges, b: PixelRanges): PixelRange
   return result;
 }
 
-/** Whether an index is in one of the ranges. */
-export function rangesInclude(ranges: PixelRanges, index: number): boolean {
+/** Where the first range stands that ends after an index; the length where none does. */
+function firstEndingAfter(ranges: PixelRanges, index: number): number {
   let [low, high] = [0, ranges.length / 2];
   while (low < high) {
     const middle = (low + high) >> 1;
     if (ranges[2 * middle + 1]! <= index) low = middle + 1;
     else high = middle;
   }
-  return 2 * low < ranges.length && index >= ranges[2 * low]!;
+  return 2 * low;
+}
+
+/** Whether an index is in one of the ranges. */
+export function rangesInclude(ranges: PixelRanges, index: number): boolean {
+  const at = firstEndingAfter(ranges, index);
+  return at < ranges.length && index >= ranges[at]!;
 }
 
 /** How many indices are in the ranges. */

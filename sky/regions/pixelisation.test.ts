@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromLonLat, separation } from '../vector.js';
 import { Circle } from './circle.js';
-import { UnionRegion } from './compound.js';
+import { IntersectionRegion, UnionRegion } from './compound.js';
 import type { Pixelisation } from './contract.js';
 import { HealpixPixelisation } from './healpix.js';
 import { HtmPixelisation } from './htm.js';
@@ -90,6 +90,32 @@ describe.each<[string, (level: number) => Pixelisation, number]>([
     const envelope = make(deepest).envelope(Circle.around(fromLonLat(1, 0.3), 0.5), 50);
     expect(envelope.length).toBeLessThanOrEqual(100);
     expect(sizeOfRanges(envelope) / (make(deepest).universe[1] - make(deepest).universe[0])).toBeLessThan(0.1);
+  });
+});
+
+describe.each([new HtmPixelisation(24), new HealpixPixelisation(17)])('of unions and intersections $name', (pixelisation) => {
+  const [large, small] = [Circle.around([0, 0, 1], 1.5), Circle.around(fromLonLat(1, Math.PI / 2 - 1.5), 2e-7)];
+
+  it('follows the border of a large member only where the others are', { timeout: 5000 }, () => {
+    const both = pixelisation.envelope(IntersectionRegion.of([large, small]));
+    expect(both).toEqual(intersectionOfRanges(both, pixelisation.envelope(small)));
+    expect(sizeOfRanges(both)).toBeGreaterThan(0);
+    expect(sizeOfRanges(both)).toBeLessThan(1000);
+    expect(rangesInclude(both, pixelisation.index(fromLonLat(1, Math.PI / 2 - 1.5)))).toBe(true);
+    // Also where one of several parts is small, and within each other.
+    const parts = UnionRegion.of([large, Circle.around([1, 0, 0], 1)]);
+    expect(pixelisation.envelope(IntersectionRegion.of([parts, small]))).toEqual(both);
+  });
+
+  it('has few ranges of large ones in no time', { timeout: 5000 }, () => {
+    const other = Circle.around([0, 1, 0], 1);
+    for (const region of [UnionRegion.of([large, other]), IntersectionRegion.of([large, other])]) {
+      const [outside, inside] = [pixelisation.envelope(region, 20), pixelisation.interior(region, 20)];
+      expect(Math.max(outside.length, inside.length)).toBeLessThanOrEqual(40);
+      expect(intersectionOfRanges(outside, inside)).toEqual(inside);
+      expect(rangesInclude(outside, pixelisation.index(fromLonLat(Math.PI / 2, 0.5)))).toBe(true);
+      expect(rangesInclude(outside, pixelisation.index([0, 0, -1]))).toBe(false);
+    }
   });
 });
 
